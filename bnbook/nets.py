@@ -1,0 +1,151 @@
+"""Networks from a frozen specification: any widths, any activation, any normaliser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bnbook import norms
+from bnbook.text import unknown
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda z: z,
+    "relu": F.relu,
+    "leaky-relu": lambda z: F.leaky_relu(z, 0.2),
+    "sigmoid": torch.sigmoid,
+    "softplus": F.softplus,
+    "tanh": torch.tanh,
+}
+INITS = ("he", "glorot", "orthogonal")
+Order = Literal["before", "after"]
+
+
+class NetError(ValueError):
+    """A network was specified that cannot be built; the message says what to change."""
+
+
+@dataclass
+class Trace:
+    """What one forward pass leaves, layer by layer; every entry is (N, C_ℓ).
+
+    linear    what the linear map gives, z = Wx + b
+    inputs    what the nonlinearity is given: BN(z) when the normaliser stands before it, else z
+    outputs   what the layer hands on
+    logits    (N, classes)
+    """
+
+    linear: list[Tensor] = field(default_factory=list)
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+    logits: Tensor = field(default_factory=lambda: torch.empty(0))
+
+
+class Layer(nn.Module):
+    """A linear map, a normaliser and a nonlinearity, the last two in the stated order."""
+
+    def __init__(self, fan_in: int, fan_out: int, norm: norms.Norm, spec: MLP) -> None:
+        super().__init__()
+        self.linear = nn.Linear(fan_in, fan_out)
+        self.norm = norm
+        self.activation = ACTIVATIONS[spec.activation]
+        self.order = spec.order
+
+    def forward(self, x: Tensor, trace: Trace) -> Tensor:
+        weight = self.norm.transform_weight(self.linear.weight)
+        z = F.linear(x, weight, self.linear.bias)
+        a = self.norm(z) if self.order == "before" else z
+        h = self.activation(a)
+        if self.order == "after":
+            h = self.norm(h)
+        trace.linear.append(z)
+        trace.inputs.append(a)
+        trace.outputs.append(h)
+        return h
+
+
+class MultilayerPerceptron(nn.Module):
+    """Hidden layers and a linear head; (N, …) is flattened, logits are (N, classes).
+
+    `forward(x, trace=True)` returns the `Trace` of the pass, whose `logits` are the output.
+    """
+
+    def __init__(self, inputs: int, classes: int, spec: MLP) -> None:
+        super().__init__()
+        fans = [inputs, *spec.widths]
+        self.layers = nn.ModuleList(
+            Layer(fan_in, fan_out, norms.make(spec.norm, fan_out, **dict(spec.norm_options)), spec)
+            for fan_in, fan_out in zip(fans, fans[1:], strict=False)
+        )
+        self.head = nn.Linear(fans[-1], classes)
+
+    def forward(self, x: Tensor, trace: bool = False) -> Tensor | Trace:
+        seen = Trace()
+        h = x.flatten(1)
+        for layer in self.layers:
+            h = layer(h, seen)
+        seen.logits = self.head(h)
+        return seen if trace else seen.logits
+
+    def weight_names(self) -> list[str]:
+        """Parameter names of the linear maps' weights, first layer first, the head last."""
+        return [f"layers.{i}.linear.weight" for i in range(len(self.layers))] + ["head.weight"]
+
+
+@dataclass(frozen=True)
+class MLP:
+    """A multilayer perceptron: `MLP(widths=(100, 100), activation="relu", norm="batch")`.
+
+    widths         units of each hidden layer
+    activation     one of `ACTIVATIONS`; leaky-relu has slope 0.2
+    norm           a name from `bnbook.norms.names()`, with norm_options as (name, value) pairs
+    order          the normaliser stands "before" or "after" the nonlinearity
+    init           weights N(0, 2/fan_in) "he", N(0, 2/(fan_in + fan_out)) "glorot", or
+                   "orthogonal", each times init_scale; biases start at 0
+    """
+
+    widths: tuple[int, ...]
+    activation: str = "relu"
+    norm: str = "none"
+    norm_options: tuple[tuple[str, Any], ...] = ()
+    order: Order = "before"
+    init: str = "he"
+    init_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.widths or min(self.widths) < 1:
+            raise NetError(f"widths are {self.widths}; give one positive number a hidden layer")
+        if self.activation not in ACTIVATIONS:
+            raise NetError(unknown("activation", self.activation, ACTIVATIONS))
+        if self.init not in INITS:
+            raise NetError(unknown("initialisation", self.init, INITS))
+        if self.order not in ("before", "after"):
+            raise NetError(f"order is {self.order!r}; it is 'before' or 'after' the nonlinearity")
+        norms.get(self.norm)
+
+    def build(self, input_shape: tuple[int, ...], classes: int, seed: int) -> MultilayerPerceptron:
+        """A network with the weights of `seed`: the same in every arm that shares the widths."""
+        net = MultilayerPerceptron(math.prod(input_shape), classes, self)
+        generator = torch.Generator().manual_seed(seed)
+        for name in net.weight_names():
+            self._initialise(net.get_submodule(name.removesuffix(".weight")), generator)
+        for module in net.modules():
+            if isinstance(module, norms.Norm):
+                module.seed_noise(generator)
+        return net
+
+    @torch.no_grad()
+    def _initialise(self, linear: nn.Module, generator: torch.Generator) -> None:
+        assert isinstance(linear, nn.Linear)
+        linear.bias.zero_()
+        if self.init == "orthogonal":
+            nn.init.orthogonal_(linear.weight, self.init_scale, generator=generator)
+            return
+        fan_out, fan_in = linear.weight.shape
+        variance = 2 / fan_in if self.init == "he" else 2 / (fan_in + fan_out)
+        linear.weight.normal_(0, self.init_scale * math.sqrt(variance), generator=generator)

@@ -1,0 +1,44 @@
+"""Random numbers as a function of a key and a counter, with no generator to carry around.
+
+A normaliser that draws noise must give the same numbers alone and stacked under `torch.func.vmap`,
+on every device, after an interruption, and whether or not a probe looked in between. A hash of
+(key, position) does all of that. The mixing function is SplitMix64.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+_GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit number
+_MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
+_MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
+
+
+def hashed(key: Tensor) -> Tensor:
+    """An int64 tensor mixed so that neighbouring keys give unrelated numbers (SplitMix64)."""
+    mixed = key + _GOLDEN
+    mixed = (mixed ^ _shifted(mixed, 30)) * _MIX_1
+    mixed = (mixed ^ _shifted(mixed, 27)) * _MIX_2
+    return mixed ^ _shifted(mixed, 31)
+
+
+def uniform(key: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:
+    """Numbers from U(0, 1), of `shape`, with the dtype and device of `like`; 0 never occurs."""
+    counter = torch.arange(math.prod(shape), device=like.device).view(*shape)
+    bits = _shifted(hashed(hashed(key) + counter), 40)
+    return (bits.to(like.dtype) + 0.5) / 2**24
+
+
+def normal(key: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:
+    """Numbers from N(0, 1) by the Box–Muller transform of two uniform draws."""
+    radius = torch.sqrt(-2 * torch.log(uniform(hashed(key), shape, like)))
+    return radius * torch.cos(2 * math.pi * uniform(hashed(key + 1), shape, like))
+
+
+def _shifted(value: Tensor, places: int) -> Tensor:
+    """Logical right shift of int64 (torch's own is arithmetic)."""
+    return (value >> places) & ((1 << (64 - places)) - 1)

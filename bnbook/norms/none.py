@@ -1,0 +1,16 @@
+"""No normalisation: the control of every comparison."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from bnbook.norms.base import Norm, register
+
+
+@register("none")
+class NoNorm(Norm):
+    """The identity, with no parameters and no statistics."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        self.check_input(z)
+        return z

@@ -1,0 +1,117 @@
+"""Accuracy and loss under each kind of statistics a normaliser can use."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import functional_call, vmap
+
+from bnbook import norms
+from bnbook.probes.base import SPLITS, STATISTICS, Snapshot, Statistics, Tensors, once, probe
+
+
+@once
+def predictions(s: Snapshot) -> dict[tuple[str, Statistics], tuple[Tensor, Tensor]]:
+    """For each split and kind of statistics: logits (member, N, classes) and labels (N,).
+
+    batch        examples in batches of the training size, each normalised by itself; the few
+                 left over by the last full batch are not used
+    population   the running statistics, as in ordinary evaluation
+    precise      pooled moments over the training examples looked at, at the present weights
+    """
+    kinds = STATISTICS if keeps_statistics(s) else ("population",)
+    precise = _precise_buffers(s) if "precise" in kinds else s.buffers
+    found = {}
+    for split in SPLITS:
+        part, size = s.examples(split), s.batch[1].shape[1]
+        for kind in kinds:
+            buffers = precise if kind == "precise" else s.buffers
+            mode: norms.Mode = "batch" if kind == "batch" else "population"
+            step = min(size, len(part.y)) if kind == "batch" else len(part.y)
+            logits = _logits(s, buffers, _in_batches(part.x, step), mode)
+            found[split, kind] = (logits, part.y[: logits.shape[1]])
+    return {
+        (split, kind): found[split, kind if kind in kinds else "population"]
+        for split in SPLITS
+        for kind in STATISTICS
+    }
+
+
+def keeps_statistics(s: Snapshot) -> bool:
+    """Whether the network holds a normaliser for which the kinds of statistics differ."""
+    return any(isinstance(m, norms.Norm) and m.keeps_statistics for m in s.net.modules())
+
+
+def _in_batches(x: Tensor, size: int) -> Tensor:
+    """(N, …) → (batches, size, …), dropping what does not fill a batch."""
+    full = len(x) // size
+    return x[: full * size].unflatten(0, (full, size))
+
+
+@torch.no_grad()
+def _logits(s: Snapshot, buffers: Tensors, batches: Tensor, mode: norms.Mode) -> Tensor:
+    def forward(params: Tensors, buffers: Tensors, x: Tensor) -> Tensor:
+        return functional_call(s.net, (params, buffers), (x,))
+
+    over_batches = vmap(forward, in_dims=(None, None, 0))
+    with norms.using(s.net, mode):
+        return vmap(over_batches, in_dims=(0, 0, None))(s.params, buffers, batches).flatten(1, 2)
+
+
+def _precise_buffers(s: Snapshot) -> Tensors:
+    """Copies of the buffers that hold the pooled moments of the training examples."""
+    net = deepcopy(s.net)
+
+    def pooled(params: Tensors, buffers: Tensors, x: Tensor) -> Tensors:
+        buffers = {name: b.clone() for name, b in buffers.items()}
+        with norms.using(net, "collect"):
+            functional_call(net, (params, buffers), (x,))
+        return buffers
+
+    fresh = {name: b.clone() for name, b in s.buffers.items()}
+    for name, buffer in fresh.items():
+        if name.endswith("num_batches_tracked"):
+            buffer.zero_()
+    with torch.no_grad():
+        pools = vmap(pooled, in_dims=(0, 0, None))(s.params, fresh, s.examples("train").x)
+    return {
+        name: s.buffers[name] if name.endswith("num_batches_tracked") else buffer
+        for name, buffer in pools.items()
+    }
+
+
+@probe(unit="1", dims=("split", "statistics"), source="ioffe2015batch")
+@dataclass(frozen=True)
+class Accuracy:
+    """Share of examples whose largest logit is the right class, by split and statistics."""
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        return _table(s, lambda logits, y: (logits.argmax(-1) == y).to(logits.dtype).mean(-1))
+
+
+@probe(unit="nat", dims=("split", "statistics"), source="ioffe2015batch")
+@dataclass(frozen=True)
+class Loss:
+    """Mean cross-entropy of the examples, by split and statistics."""
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
+            losses = F.cross_entropy(
+                logits.flatten(0, 1), y.repeat(len(logits)), reduction="none"
+            )
+            return losses.view(len(logits), -1).mean(-1)
+
+        return _table(s, cross_entropy)
+
+
+def _table(s: Snapshot, score) -> Tensor:  # type: ignore[no-untyped-def]
+    """(member, split, statistics) of `score(logits, y)`, which gives one number a member."""
+    found = predictions(s)
+    rows = [
+        torch.stack([score(*found[split, kind]) for kind in STATISTICS], 1) for split in SPLITS
+    ]
+    return torch.stack(rows, 1)

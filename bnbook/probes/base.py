@@ -1,0 +1,145 @@
+"""What a probe sees, and what it declares about itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property, wraps
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import functional_call, grad, vmap
+
+from bnbook import norms
+from bnbook.data import Dataset, Split
+from bnbook.nets import MultilayerPerceptron, Trace
+
+Tensors = dict[str, Tensor]
+Statistics = Literal["batch", "population", "precise"]
+SPLITS = ("train", "test")
+STATISTICS: tuple[Statistics, ...] = ("batch", "population", "precise")
+EXAMPLES = 1000
+"""Examples of each split that probes look at: enough for a percentile, few enough to be cheap."""
+
+
+class ProbeError(ValueError):
+    """A probe was asked for something the network does not have; the message says what exists."""
+
+
+@dataclass(eq=False)
+class Snapshot:
+    """A population at one step, just before its next update.
+
+    Everything a probe may read. Tensors have the member as dimension 0 and belong to the
+    population: a probe changes none of them. What several probes need is computed once.
+    """
+
+    step: int
+    net: MultilayerPerceptron
+    params: Tensors
+    buffers: Tensors
+    batch: tuple[Tensor, Tensor]
+    data: Dataset
+    update: Callable[[Tensors, Tensors], Tensors]
+    previous: Trace | None = None
+    memo: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def members(self) -> int:
+        return len(self.batch[1])
+
+    @cached_property
+    def weight_names(self) -> list[str]:
+        """Names of the linear maps' weights, first layer first, the head last."""
+        return self.net.weight_names()
+
+    def examples(self, split: str) -> Split:
+        """The first `EXAMPLES` of a split, in the network's dtype."""
+        part = getattr(self.data, split)
+        dtype = next(iter(self.params.values())).dtype
+        return Split(part.x[:EXAMPLES].to(dtype), part.y[:EXAMPLES])
+
+    def loss(self, params: Tensors, buffers: Tensors, x: Tensor, y: Tensor) -> Tensor:
+        """One member's mean cross-entropy as in training, updating nothing."""
+        with norms.using(self.net, "batch"):
+            return F.cross_entropy(functional_call(self.net, (params, buffers), (x,)), y)
+
+    def gradient_at(self, params: Tensors) -> Tensors:
+        """∇L of every member on the coming batch, at other parameters (member, …)."""
+        return vmap(grad(self.loss))(params, self.buffers, *self.batch)
+
+    @cached_property
+    def gradients(self) -> Tensors:
+        """∇L of every member on the coming batch, at the present parameters."""
+        return self.gradient_at(self.params)
+
+    @cached_property
+    def next_params(self) -> Tensors:
+        """The parameters after the coming update."""
+        return self.update(self.params, self.gradients)
+
+    @cached_property
+    def activations(self) -> Trace:
+        """The trace of held-out examples as one batch; every tensor is (member, N, C_ℓ)."""
+
+        def traced(params: Tensors, buffers: Tensors, x: Tensor) -> dict[str, Any]:
+            return vars(functional_call(self.net, (params, buffers), (x,), {"trace": True}))
+
+        with norms.using(self.net, "batch"), torch.no_grad():
+            parts = vmap(traced, in_dims=(0, 0, None))(
+                self.params, self.buffers, self.examples("test").x
+            )
+        return Trace(**parts)
+
+
+class Probe(Protocol):
+    """An instrument. `dims` follow the member's; `coords` labels those that need it."""
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+    dims: ClassVar[tuple[str, ...]]
+    source: ClassVar[str]
+
+    def __call__(self, s: Snapshot) -> Tensor: ...
+
+
+registry: dict[str, type[Probe]] = {}
+P = TypeVar("P")
+
+
+def probe(*, unit: str, dims: tuple[str, ...], source: str) -> Callable[[type[P]], type[P]]:
+    """Class decorator: declare a probe and enter it under its class name in snake case."""
+
+    def enter(kind: type[P]) -> type[P]:
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()
+        if name in registry:
+            raise ProbeError(f"two probes are called {name!r}: {registry[name]} and {kind}")
+        for attribute, value in dict(name=name, unit=unit, dims=dims, source=source).items():
+            setattr(kind, attribute, value)
+        registry[name] = kind  # type: ignore[assignment]
+        return kind
+
+    return enter
+
+
+def once(compute: Callable[[Snapshot], Any]) -> Callable[[Snapshot], Any]:
+    """Decorator for what several probes share: computed once for a snapshot."""
+
+    @wraps(compute)
+    def remembered(s: Snapshot) -> Any:
+        if compute not in s.memo:
+            s.memo[compute] = compute(s)
+        return s.memo[compute]
+
+    return remembered
+
+
+def coords(instrument: Probe, dims: Sequence[str]) -> dict[str, list[Any]]:
+    """Labels of a probe's dimensions: a field with the dimension's name in the plural."""
+    labels = {"split": list(SPLITS), "statistics": list(STATISTICS)}
+    for entry in fields(instrument):  # type: ignore[arg-type]
+        labels[entry.name.removesuffix("s")] = list(getattr(instrument, entry.name))
+    return {dim: labels[dim] for dim in dims if dim in labels}

@@ -1,0 +1,60 @@
+"""Internal covariate shift, measured by gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bnbook.probes.base import Snapshot, once, probe
+
+
+@once
+def gradient_pairs(s: Snapshot) -> list[tuple[Tensor, Tensor]]:
+    """(G, G′) of each layer, both (member, …): its weight gradient before and after the layers
+    below have taken their coming update, everything else and the batch unchanged.
+    """
+    pairs = []
+    for i, name in enumerate(s.weight_names):
+        below = tuple(weight.removesuffix("linear.weight") for weight in s.weight_names[:i])
+        params = {
+            key: s.next_params[key] if key.startswith(below) else value
+            for key, value in s.params.items()
+        }
+        moved = s.gradient_at(params) if below else s.gradients
+        pairs.append((s.gradients[name].flatten(1), moved[name].flatten(1)))
+    return pairs
+
+
+@probe(unit="1", dims=("layer",), source="santurkar2018how")
+@dataclass(frozen=True)
+class GradientShift:
+    """‖G − G′‖/‖G‖, with G′ the layer's gradient after the layers below have moved.
+
+    The source's ‖G − G′‖ relative to the gradient itself, so that networks whose gradients
+    differ in size can be compared. 0 for the first layer, which has none below.
+    """
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        shifts = [(g - h).norm(dim=1) / g.norm(dim=1) for g, h in gradient_pairs(s)]
+        return torch.stack(shifts, dim=1)
+
+
+@probe(unit="1", dims=("layer",), source="santurkar2018how")
+@dataclass(frozen=True)
+class GradientDifference:
+    """‖G − G′‖ as the source defines it: in units of the gradient, so its scale enters."""
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        return torch.stack([(g - h).norm(dim=1) for g, h in gradient_pairs(s)], dim=1)
+
+
+@probe(unit="1", dims=("layer",), source="santurkar2018how")
+@dataclass(frozen=True)
+class GradientCosine:
+    """cos(G, G′): 1 where the layers below leave the direction of the gradient alone."""
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        return torch.stack([F.cosine_similarity(g, h, dim=1) for g, h in gradient_pairs(s)], 1)
