@@ -1,0 +1,70 @@
+# Every target works alone on a fresh machine with Python 3.11 or newer, make and git.
+
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+HTML := _build/html
+PORT ?= 8000
+export BNBOOK_STORE ?= $(CURDIR)/_build/records
+export PYTHONUNBUFFERED := 1
+
+# The first Python that is new enough; `make PYTHON=/path/to/python` names another.
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11 python,\
+  $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+
+.DEFAULT_GOAL := help
+.PHONY: help book records html test test-pages lint types serve readme lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+book: records html  ## train what is not yet measured, then build the HTML in _build/html/index.html
+
+records: $(VENV)/book
+	$(BIN)/bnbook run --all
+
+# A fresh environment on every build (--all), so that a broken reference fails the second one too.
+html: $(VENV)/book
+	$(BIN)/jupyter-book build . --all -W --keep-going -n
+	@echo "Open $(HTML)/index.html, or run: make serve"
+
+test: $(VENV)/dev  ## the tests of the package, at smoke scale
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/book --ignore tests/browser
+
+test-pages: $(VENV)/dev  ## the tests of the built pages, and of the pages in Chromium (after make book)
+	@test -e $(HTML)/index.html || { echo "No pages yet: run 'make book' first."; exit 1; }
+	$(BIN)/python -m pytest tests/book tests/browser
+
+lint: $(VENV)/dev  ## style, format, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+types: $(VENV)/dev  ## static types of the package
+	$(BIN)/mypy
+
+serve:  ## the built book on http://localhost:8000 (PORT=… for another)
+	$(BIN)/python -m http.server $(PORT) --bind localhost --directory $(HTML)
+
+readme: $(VENV)/book  ## the figure and the claim at the top of README.md, from the ledger
+	$(BIN)/python -m bnbook.readme
+
+lock: $(VENV)/dev  ## hold the versions now installed in constraints.txt
+	$(PIP) freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+
+clean:  ## remove the pages and the environment; the records in _build/records stay
+	rm -rf $(VENV) _build/html _build/.doctrees _build/jupyter_execute _build/screenshots *.egg-info
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "bnbook needs Python 3.11 or newer; none was found. Install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/book: $(VENV)/bin/python requirements.txt constraints.txt pyproject.toml
+	$(PIP) install -r requirements.txt
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/book requirements-dev.txt
+	$(PIP) install -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,46 @@
+"""Why batch normalization works, measured.
+
+    >>> import bnbook
+    >>> record = bnbook.run("activations", scale="smoke")  # doctest: +SKIP
+
+`run` is `bnbook.experiments.run`, `check` is `bnbook.exercises.check`. Submodules load when they
+are first named, so that `import bnbook` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bnbook.exercises import check as check
+    from bnbook.experiments import run as run
+
+__version__ = "0.1.0"
+
+_HOME = {"run": "experiments", "check": "exercises"}
+_SUBMODULES = (
+    "claims",
+    "data",
+    "exercises",
+    "experiments",
+    "explore",
+    "figures",
+    "nets",
+    "norms",
+    "probes",
+    "record",
+    "stats",
+    "train",
+)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a submodule, or the function that lives in one, when it is first asked for."""
+    if name in _HOME:
+        return getattr(import_module(f"bnbook.{_HOME[name]}"), name)
+    if name in _SUBMODULES:
+        return import_module(f"bnbook.{name}")
+    raise AttributeError(f"module 'bnbook' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME, *_SUBMODULES})
