@@ -47,6 +47,12 @@ class Snapshot:
     previous: Trace | None = None
     memo: dict[Any, Any] = field(default_factory=dict)
 
+    def forget(self) -> None:
+        """Let go of all that was computed but the activations, which the next look compares."""
+        self.memo.clear()
+        for name in ("gradients", "next_params"):
+            vars(self).pop(name, None)
+
     @property
     def members(self) -> int:
         return len(self.batch[1])

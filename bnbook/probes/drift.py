@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from bnbook.nets import Trace
 from bnbook.probes.base import Snapshot, probe
 
+Distance = Callable[[Tensor, Tensor], Tensor]
 SITES = ("linear", "input", "output")
 
 
@@ -42,12 +45,18 @@ class MeanDrift:
 
 def wasserstein(now: Tensor, then: Tensor) -> Tensor:
     """1-Wasserstein distance of the samples along dimension 1, (member, N, C) → (member, C)."""
-    return (now.sort(dim=1).values - then.sort(dim=1).values).abs().mean(1)
+    return (_sorted(now) - _sorted(then)).abs().mean(1)
 
 
-def _by_site(s: Snapshot, sites: tuple[str, ...], distance) -> Tensor:  # type: ignore[no-untyped-def]
+def _sorted(samples: Tensor) -> Tensor:
+    """Sorted along dimension 1, by numpy, whose vectorised sort is several times torch's."""
+    return torch.from_numpy(np.sort(samples.cpu().numpy(), axis=1)).to(samples.device)
+
+
+def _by_site(s: Snapshot, sites: tuple[str, ...], distance: Distance) -> Tensor:
     """(member, site, layer); NaN at the first look, where there is nothing to compare with."""
-    nothing = torch.full((s.members, len(s.activations.inputs)), torch.nan)
+    layer_count = len(s.activations.inputs)
+    nothing = torch.full((s.members, layer_count), torch.nan)
     if s.previous is None:
         return torch.stack([nothing] * len(sites), dim=1)
     layers = []
@@ -61,7 +70,7 @@ def _at(trace: Trace, site: str) -> list[Tensor]:
     return {"linear": trace.linear, "input": trace.inputs, "output": trace.outputs}[site]
 
 
-def _in_sigmas(now: Tensor, then: Tensor, distance) -> Tensor:  # type: ignore[no-untyped-def]
+def _in_sigmas(now: Tensor, then: Tensor, distance: Distance) -> Tensor:
     """Mean over units of distance/σ; a unit that was constant at the last look is left out."""
     sigma = then.std(dim=1, correction=0)
     return torch.where(sigma > 0, distance(now, then) / sigma, torch.nan).nanmean(1)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+
+import xarray as xr
 
 from bnbook.nets import MLP
 from bnbook.probes import Probe
@@ -64,11 +66,22 @@ class Group:
     probe_steps: tuple[int, ...]
 
     @property
+    def work(self) -> int:
+        """Steps of all members together, for progress bars."""
+        return self.steps * len(self.members)
+
+    @property
     def label(self) -> str:
         """For progress bars: the arms and the seeds."""
         arms = list(dict.fromkeys(m.arm for m in self.members))
         seeds = sorted({m.seed for m in self.members})
         return f"{', '.join(arms)} · seeds {seeds[0]}–{seeds[-1]}"
+
+    def __call__(self, *, device: str, progress: Callable[[int], object] | None) -> xr.Dataset:
+        """Train the members; see `bnbook.train.loop.train`."""
+        from bnbook.train.loop import train
+
+        return train(self, device=device, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -94,6 +107,11 @@ class Plan:
         outside = [s for s in self.probe_steps if not 0 <= s <= self.steps]
         if outside or not self.probe_steps:
             raise PlanError(f"probe steps must lie in 0…{self.steps}; outside: {outside}")
+
+    @property
+    def arm_names(self) -> tuple[str, ...]:
+        """Names of the arms, in the order of the plan."""
+        return tuple(arm.name for arm in self.arms)
 
     def with_seeds(self, seeds: Sequence[int]) -> Plan:
         """The same plan for other seeds."""

@@ -1,0 +1,114 @@
+"""What an experiment is: a question, and a plan for each scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import xarray as xr
+
+SCALES = ("smoke", "book", "paper")
+Progress = Callable[[int], object]
+
+
+class ExperimentError(ValueError):
+    """An experiment was asked for something it does not have; the message says what exists."""
+
+
+class Task(Protocol):
+    """A part of an experiment that runs by itself: the unit of interruption and of resuming."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def work(self) -> int:
+        """Size, in the units its progress is counted in."""
+
+    def __call__(self, *, device: str, progress: Progress | None) -> xr.Dataset:
+        """The measurements, labelled by arm and seed."""
+
+
+class Plan(Protocol):
+    """Everything that decides a record: arms, seeds, sizes. A frozen dataclass."""
+
+    @property
+    def arm_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def seeds(self) -> tuple[int, ...]: ...
+
+    @property
+    def data(self) -> str:
+        """Name of the data set, or "" for an experiment that makes its own."""
+
+    def with_seeds(self, seeds: Sequence[int]) -> Plan: ...
+
+    def cost(self) -> str: ...
+
+    def tasks(self) -> Sequence[Task]: ...
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, and the plan that answers it at each of `SCALES`."""
+
+    name: str
+    question: str
+    plan: Callable[[str], Plan]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A task of `Measurement`: some seeds of it."""
+
+    measure: Callable[[Any, int], xr.Dataset]
+    settings: Any
+    seeds: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        return f"seeds {self.seeds[0]}–{self.seeds[-1]}"
+
+    @property
+    def work(self) -> int:
+        return len(self.seeds)
+
+    def __call__(self, *, device: str, progress: Progress | None) -> xr.Dataset:
+        found = []
+        for seed in self.seeds:
+            found.append(self.measure(self.settings, seed).expand_dims(seed=[seed]))
+            if progress:
+                progress(1)
+        return xr.concat(found, "seed")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A plan that is not a population: `measure(settings, seed)` gives all arms of one seed.
+
+    The result is labelled by arm; settings are a frozen dataclass. `data` names a data set the
+    measurement reads, if it reads one.
+    """
+
+    arm_names: tuple[str, ...]
+    seeds: tuple[int, ...]
+    measure: Callable[[Any, int], xr.Dataset]
+    settings: Any
+    data: str = ""
+    seeds_per_task: int = 5
+
+    def with_seeds(self, seeds: Sequence[int]) -> Measurement:
+        """The same measurement for other seeds."""
+        return replace(self, seeds=tuple(seeds))
+
+    def cost(self) -> str:
+        """Size of the work in words."""
+        return f"{len(self.arm_names)} arms × {len(self.seeds)} seeds"
+
+    def tasks(self) -> list[Measured]:
+        """A few seeds a task."""
+        size = self.seeds_per_task
+        chunks = [self.seeds[i : i + size] for i in range(0, len(self.seeds), size)]
+        return [Measured(self.measure, self.settings, chunk) for chunk in chunks]

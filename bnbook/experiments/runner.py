@@ -1,0 +1,191 @@
+"""Running an experiment: from the store if it is there, task by task if it is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass, fields, is_dataclass
+
+import torch
+import xarray as xr
+from tqdm.auto import tqdm
+
+from bnbook import data, norms
+from bnbook.experiments.base import SCALES, Experiment, ExperimentError, Plan, Progress, Task
+from bnbook.nets import MLP
+from bnbook.record import Store, assemble, describe, digest, provenance, source_digest
+from bnbook.text import unknown
+
+
+def run(
+    name: str,
+    scale: str | None = None,
+    *,
+    seeds: int | Sequence[int] | None = None,
+    device: str = "cpu",
+    executor: Executor | None = None,
+    progress: bool = True,
+    store: Store | None = None,
+) -> xr.Dataset:
+    """The record of experiment `name`: loaded if it is stored, else trained, measured and stored.
+
+    scale      "smoke", "book" or "paper"; None is `$BNBOOK_SCALE`, or "book"
+    seeds      how many, or which, instead of those of the scale
+    device     where networks train; "cuda" runs the groups one after the other
+    executor   any `concurrent.futures.Executor`; None is one local process a core
+    store      None is `Store.default()`
+
+    Each finished group is stored at once: a run that is interrupted, or whose store is full,
+    goes on from there when it is called again.
+    """
+    from bnbook.experiments import get
+
+    scale = scale or os.environ.get("BNBOOK_SCALE", "book")
+    if scale not in SCALES:
+        raise ExperimentError(unknown("scale", scale, SCALES))
+    experiment, store = get(name), store or Store.default()
+    plan = experiment.plan(scale)
+    if seeds is not None:
+        plan = plan.with_seeds(range(seeds) if isinstance(seeds, int) else seeds)
+    origin = Origin.of(experiment, plan)
+    key = origin.key(plan)
+    record = store.load(key)
+    if record is not None:
+        return record
+    started = time.perf_counter()
+    title = f"{name}--{scale}"
+    parts = _parts(plan, origin, store, title, device, executor, progress)
+    record = assemble(parts, plan.arm_names, plan.seeds)
+    record.attrs = {
+        "experiment": name,
+        "question": experiment.question,
+        "scale": scale,
+        "plan": json.dumps(describe(plan), ensure_ascii=False),
+        "data": plan.data,
+        "fingerprint": origin.fingerprint,
+        "source": origin.source,
+        "device": device,
+        "wall_time_s": time.perf_counter() - started,
+        "compute_time_s": sum(part.attrs["seconds"] for part in parts),
+        "key": key,
+        **provenance(),
+    }
+    store.save(record, title, key)
+    for task in plan.tasks():
+        store.drop(origin.key(task))
+    return record
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a record depends on besides its plan: the data's and the source's digests."""
+
+    fingerprint: str
+    source: str
+
+    @classmethod
+    def of(cls, experiment: Experiment, plan: Plan) -> Origin:
+        """Origin of a plan: its data, and the files that define what it names."""
+        modules = {experiment.plan.__module__, *_modules(plan)}
+        if plan.data:
+            modules.add("bnbook.data")
+        fingerprint = data.load(plan.data).fingerprint if plan.data else "none"
+        return cls(fingerprint, source_digest(modules))
+
+    def key(self, thing: Plan | Task) -> str:
+        """Key of a plan's record or of a task's part."""
+        return digest(describe(thing), self.fingerprint, self.source)
+
+
+def _modules(thing: object) -> Iterator[str]:
+    """Modules that define the dataclasses, functions and normalisers inside a plan."""
+    if isinstance(thing, MLP):
+        yield from (c.__module__ for c in norms.get(thing.norm).__mro__ if "bnbook" in c.__module__)
+    if is_dataclass(thing):
+        yield type(thing).__module__
+        for entry in fields(thing):
+            yield from _modules(getattr(thing, entry.name))
+    elif isinstance(thing, tuple):
+        for item in thing:
+            yield from _modules(item)
+    elif callable(thing):
+        yield thing.__module__
+
+
+def _parts(
+    plan: Plan,
+    origin: Origin,
+    store: Store,
+    title: str,
+    device: str,
+    executor: Executor | None,
+    progress: bool,
+) -> list[xr.Dataset]:
+    """The measurements of every task, those already stored first."""
+    tasks = list(plan.tasks())
+    parts = {i: part for i, t in enumerate(tasks) if (part := store.load(origin.key(t)))}
+    pending = [i for i in range(len(tasks)) if i not in parts]
+    total = sum(task.work for task in tasks)
+    bar = tqdm(total=total, desc=title.replace("--", " · "), unit="step", disable=not progress)
+    with bar:
+        bar.update(sum(tasks[i].work for i in parts))
+        if _alone(pending, title, device, executor):
+            finished = _one_by_one([(i, tasks[i]) for i in pending], device, bar.update)
+        else:
+            finished = _side_by_side([(i, tasks[i]) for i in pending], device, executor, bar)
+        for i, part in finished:
+            store.save(part, f"{title}--part", origin.key(tasks[i]))
+            parts[i] = part
+    return [parts[i] for i in range(len(tasks))]
+
+
+def _alone(pending: list[int], title: str, device: str, executor: Executor | None) -> bool:
+    """Whether starting other processes would not pay, or could not share the device."""
+    few = len(pending) < 2 or title.endswith("--smoke") or (os.cpu_count() or 1) < 2
+    return executor is None and (few or device != "cpu")
+
+
+def perform(task: Task, device: str, progress: Progress | None = None) -> xr.Dataset:
+    """Carry out a task and note its seconds."""
+    started = time.perf_counter()
+    part = task(device=device, progress=progress)
+    part.attrs["seconds"] = time.perf_counter() - started
+    return part
+
+
+def perform_on_one_thread(task: Task, device: str) -> xr.Dataset:
+    """Carry out a task beside others: one thread each serves better than many for all."""
+    torch.set_num_threads(1)
+    return perform(task, device)
+
+
+def _one_by_one(
+    tasks: Iterable[tuple[int, Task]], device: str, progress: Progress
+) -> Iterator[tuple[int, xr.Dataset]]:
+    for i, task in tasks:
+        yield i, perform(task, device, progress)
+
+
+def _side_by_side(
+    tasks: Sequence[tuple[int, Task]], device: str, executor: Executor | None, bar: tqdm
+) -> Iterator[tuple[int, xr.Dataset]]:
+    local = None
+    if executor is None:
+        from loky import get_reusable_executor
+
+        executor = local = get_reusable_executor(max_workers=os.cpu_count(), timeout=20)
+    futures = {executor.submit(perform_on_one_thread, task, device): i for i, task in tasks}
+    work = {i: task.work for i, task in tasks}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+            bar.update(work[futures[future]])
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        if local is not None:
+            local.shutdown(wait=False, kill_workers=True)
+        raise

@@ -1,0 +1,84 @@
+"""Carrying out one group: step, look, note what diverged, and label the result."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import xarray as xr
+from torch import Tensor
+
+from bnbook import data
+from bnbook.probes import Probe
+from bnbook.probes.base import coords
+from bnbook.train.plan import Group
+from bnbook.train.population import Population
+
+Progress = Callable[[int], object]
+"""Called with the steps taken since the last call, those of all members together."""
+
+
+def train(group: Group, *, device: str = "cpu", progress: Progress | None = None) -> xr.Dataset:
+    """Train the members of a group; a Dataset with dimensions arm and seed.
+
+    The probes look at their steps, just before the update that follows. What a member shows
+    after it has diverged (its training loss was not finite) is NaN, and `diverged_at`
+    holds the step at which it did, NaN for those that did not.
+    """
+    dataset = data.load(group.data).to(device)
+    population = Population(
+        group.net, group.optimizer, group.batch_size, group.members, dataset
+    )
+    seen: dict[str, list[Tensor]] = {probe.name: [] for probe in group.probes}
+    looks = set(group.probe_steps)
+    snapshot = None
+    for step in range(group.steps + 1):
+        if step in looks:
+            snapshot = population.snapshot(snapshot)
+            for probe in group.probes:
+                seen[probe.name].append(probe(snapshot).detach().cpu().double())
+            snapshot.forget()
+        if step == group.steps:
+            break
+        population.step()
+        if progress:
+            progress(len(group.members))
+    return _labelled(group, population, seen)
+
+
+def _labelled(
+    group: Group, population: Population, seen: dict[str, list[Tensor]]
+) -> xr.Dataset:
+    """(arm, seed, step, …), with NaN from where a member had diverged."""
+    diverged_at = population.diverged_at.cpu().double()
+    steps = torch.tensor(sorted(group.probe_steps), dtype=torch.float64)
+    lost = steps[None, :] > diverged_at[:, None].nan_to_num(nan=math.inf)
+    attrs = {"units": "step", "long_name": "diverged at"}
+    variables = {"diverged_at": xr.DataArray(diverged_at.numpy(), dims="member", attrs=attrs)}
+    for probe in group.probes:
+        values = torch.stack(seen[probe.name], dim=1)
+        values[lost] = math.nan
+        variables[probe.name] = _variable(probe, values)
+    record = xr.merge([xr.Dataset({name: v}) for name, v in variables.items()], join="outer")
+    record = record.assign_coords(
+        arm=("member", [m.arm for m in group.members]),
+        seed=("member", [m.seed for m in group.members]),
+        step=("step", sorted(group.probe_steps), {"long_name": "updates"}),
+    )
+    record = record.set_index(member=["arm", "seed"]).unstack("member")
+    return record.transpose("arm", "seed", "step", ...)
+
+
+def _variable(probe: Probe, values: Tensor) -> xr.DataArray:
+    """(member, step, …) with the probe's labels, unit and source."""
+    labels = {d: range(n) for d, n in zip(probe.dims, values.shape[2:], strict=True)}
+    labels |= coords(probe, probe.dims)
+    attrs = {
+        "units": probe.unit,
+        "long_name": probe.name.replace("_", " "),
+        "source": probe.source,
+    }
+    return xr.DataArray(
+        values.numpy(), dims=("member", "step", *probe.dims), coords=labels, attrs=attrs
+    )
