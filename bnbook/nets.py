@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
 }
 INITS = ("he", "glorot", "orthogonal")
-Order = Literal["before", "after"]
+ORDERS = ("before", "after")
 
 
 class NetError(ValueError):
@@ -47,11 +47,16 @@ class Trace:
 
 
 class Layer(nn.Module):
-    """A linear map, a normaliser and a nonlinearity, the last two in the stated order."""
+    """A linear map, a normaliser and a nonlinearity, the last two in the stated order.
+
+    The linear map has no bias where the normaliser would remove it: its gradient would be pure
+    rounding error, which Adam divides by its own size and walks along.
+    """
 
     def __init__(self, fan_in: int, fan_out: int, norm: norms.Norm, spec: MLP) -> None:
         super().__init__()
-        self.linear = nn.Linear(fan_in, fan_out)
+        redundant = norm.absorbs_bias and spec.order == "before"
+        self.linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out, bias=not redundant)
         self.norm = norm
         self.activation = ACTIVATIONS[spec.activation]
         self.order = spec.order
@@ -82,7 +87,7 @@ class MultilayerPerceptron(nn.Module):
             Layer(fan_in, fan_out, norms.make(spec.norm, fan_out, **dict(spec.norm_options)), spec)
             for fan_in, fan_out in zip(fans, fans[1:], strict=False)
         )
-        self.head = nn.Linear(fans[-1], classes)
+        self.head = nn.utils.skip_init(nn.Linear, fans[-1], classes)
 
     def forward(self, x: Tensor, trace: bool = False) -> Tensor | Trace:
         seen = Trace()
@@ -113,7 +118,7 @@ class MLP:
     activation: str = "relu"
     norm: str = "none"
     norm_options: tuple[tuple[str, Any], ...] = ()
-    order: Order = "before"
+    order: str = "before"
     init: str = "he"
     init_scale: float = 1.0
 
@@ -124,7 +129,7 @@ class MLP:
             raise NetError(unknown("activation", self.activation, ACTIVATIONS))
         if self.init not in INITS:
             raise NetError(unknown("initialisation", self.init, INITS))
-        if self.order not in ("before", "after"):
+        if self.order not in ORDERS:
             raise NetError(f"order is {self.order!r}; it is 'before' or 'after' the nonlinearity")
         norms.get(self.norm)
 
@@ -142,7 +147,8 @@ class MLP:
     @torch.no_grad()
     def _initialise(self, linear: nn.Module, generator: torch.Generator) -> None:
         assert isinstance(linear, nn.Linear)
-        linear.bias.zero_()
+        if linear.bias is not None:
+            linear.bias.zero_()
         if self.init == "orthogonal":
             nn.init.orthogonal_(linear.weight, self.init_scale, generator=generator)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import xarray as xr
 
@@ -16,6 +16,7 @@ class ExperimentError(ValueError):
     """An experiment was asked for something it does not have; the message says what exists."""
 
 
+@runtime_checkable
 class Task(Protocol):
     """A part of an experiment that runs by itself: the unit of interruption and of resuming."""
 
@@ -30,6 +31,7 @@ class Task(Protocol):
         """The measurements, labelled by arm and seed."""
 
 
+@runtime_checkable
 class Plan(Protocol):
     """Everything that decides a record: arms, seeds, sizes. A frozen dataclass."""
 

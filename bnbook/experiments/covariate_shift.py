@@ -33,7 +33,9 @@ class Cats:
     train_examples: int = 2000
     test_examples: int = 20_000
 
-    def sample(self, domain: str, shift: float, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    def sample(
+        self, domain: str, shift: float, n: int, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
         """n inputs (n, 2) of a domain and their labels (n,) in {0, 1}."""
         centre = shift / 2 if domain == "target" else -shift / 2
         x = rng.normal(size=(n, 2)) + [centre, 0.0]

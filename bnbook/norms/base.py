@@ -32,10 +32,12 @@ class Norm(nn.Module):
 
     Subclasses define `forward`. Those that keep running statistics read `self.mode`; those that
     normalise weights override `transform_weight`. `keeps_statistics` says whether batch,
-    population and precise statistics can differ at all.
+    population and precise statistics can differ at all; `absorbs_bias`, whether a constant added
+    to every value of a channel gets no gradient, so that networks leave it out.
     """
 
     keeps_statistics = False
+    absorbs_bias = False
     mode: Mode
 
     def __init__(self, num_features: int) -> None:

@@ -23,6 +23,7 @@ class BatchNorm(Norm):
     """
 
     keeps_statistics = True
+    absorbs_bias = True
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor

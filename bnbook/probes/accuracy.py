@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from bnbook import norms
-from bnbook.probes.base import SPLITS, STATISTICS, Snapshot, Statistics, Tensors, once, probe
+from bnbook.probes.base import SPLITS, STATISTICS, Probe, Snapshot, Statistics, Tensors, once, probe
 
 
 @once
@@ -86,7 +86,7 @@ def _precise_buffers(s: Snapshot) -> Tensors:
 
 @probe(unit="1", dims=("split", "statistics"), source="ioffe2015batch")
 @dataclass(frozen=True)
-class Accuracy:
+class Accuracy(Probe):
     """Share of examples whose largest logit is the right class, by split and statistics."""
 
     def __call__(self, s: Snapshot) -> Tensor:
@@ -95,14 +95,12 @@ class Accuracy:
 
 @probe(unit="nat", dims=("split", "statistics"), source="ioffe2015batch")
 @dataclass(frozen=True)
-class Loss:
+class Loss(Probe):
     """Mean cross-entropy of the examples, by split and statistics."""
 
     def __call__(self, s: Snapshot) -> Tensor:
         def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
-            losses = F.cross_entropy(
-                logits.flatten(0, 1), y.repeat(len(logits)), reduction="none"
-            )
+            losses = F.cross_entropy(logits.flatten(0, 1), y.repeat(len(logits)), reduction="none")
             return losses.view(len(logits), -1).mean(-1)
 
         return _table(s, cross_entropy)
@@ -111,7 +109,5 @@ class Loss:
 def _table(s: Snapshot, score) -> Tensor:  # type: ignore[no-untyped-def]
     """(member, split, statistics) of `score(logits, y)`, which gives one number a member."""
     found = predictions(s)
-    rows = [
-        torch.stack([score(*found[split, kind]) for kind in STATISTICS], 1) for split in SPLITS
-    ]
+    rows = [torch.stack([score(*found[split, kind]) for kind in STATISTICS], 1) for split in SPLITS]
     return torch.stack(rows, 1)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bnbook.probes.base import ProbeError, Snapshot, probe
+from bnbook.probes.base import Probe, ProbeError, Snapshot, probe
 
 
 @probe(unit="1", dims=("layer", "unit", "percentile"), source="ioffe2015batch")
 @dataclass(frozen=True)
-class ActivationPercentiles:
+class ActivationPercentiles(Probe):
     """Percentiles over held-out examples of the input to chosen units' nonlinearity.
 
     The examples form one batch. A Gaussian input has its 15th and 85th percentile 1.036 standard

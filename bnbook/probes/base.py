@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, wraps
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -101,7 +102,7 @@ class Snapshot:
         return Trace(**parts)
 
 
-class Probe(Protocol):
+class Probe(ABC):
     """An instrument. `dims` follow the member's; `coords` labels those that need it."""
 
     name: ClassVar[str]
@@ -109,11 +110,13 @@ class Probe(Protocol):
     dims: ClassVar[tuple[str, ...]]
     source: ClassVar[str]
 
-    def __call__(self, s: Snapshot) -> Tensor: ...
+    @abstractmethod
+    def __call__(self, s: Snapshot) -> Tensor:
+        """The measurement, (member, *dims)."""
 
 
 registry: dict[str, type[Probe]] = {}
-P = TypeVar("P")
+P = TypeVar("P", bound=Probe)
 
 
 def probe(*, unit: str, dims: tuple[str, ...], source: str) -> Callable[[type[P]], type[P]]:
@@ -123,9 +126,8 @@ def probe(*, unit: str, dims: tuple[str, ...], source: str) -> Callable[[type[P]
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__).lower()
         if name in registry:
             raise ProbeError(f"two probes are called {name!r}: {registry[name]} and {kind}")
-        for attribute, value in dict(name=name, unit=unit, dims=dims, source=source).items():
-            setattr(kind, attribute, value)
-        registry[name] = kind  # type: ignore[assignment]
+        kind.name, kind.unit, kind.dims, kind.source = name, unit, dims, source
+        registry[name] = kind
         return kind
 
     return enter

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.func import grad, jvp, vmap
 
-from bnbook.probes.base import Snapshot, Tensors, probe
+from bnbook.probes.base import Probe, Snapshot, Tensors, probe
 
 
 @probe(unit="1", dims=("moved", "layer"), source="ng2017why")
 @dataclass(frozen=True)
-class Coupling:
+class Coupling(Probe):
     """Elasticity of layer j's gradient to layer i's weights, ‖∂²L/∂W_j∂W_i · v‖·‖W_i‖/‖G_j‖.
 
     v = G_i/‖G_i‖ is the direction in which gradient descent is about to move layer i, so a value

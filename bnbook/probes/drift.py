@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bnbook.nets import Trace
-from bnbook.probes.base import Snapshot, probe
+from bnbook.probes.base import Probe, Snapshot, probe
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 SITES = ("linear", "input", "output")
@@ -18,7 +18,7 @@ SITES = ("linear", "input", "output")
 
 @probe(unit="σ", dims=("site", "layer"), source="ioffe2015batch")
 @dataclass(frozen=True)
-class WassersteinDrift:
+class WassersteinDrift(Probe):
     """1-Wasserstein distance between a unit's distribution now and at the last look.
 
     In units of the standard deviation at the last look, averaged over the units of a layer.
@@ -34,7 +34,7 @@ class WassersteinDrift:
 
 @probe(unit="σ", dims=("site", "layer"), source="ioffe2015batch")
 @dataclass(frozen=True)
-class MeanDrift:
+class MeanDrift(Probe):
     """|mean now − mean at the last look| of a unit, in σ at the last look, averaged over units."""
 
     sites: tuple[str, ...] = SITES

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bnbook.probes.base import Snapshot, once, probe
+from bnbook.probes.base import Probe, Snapshot, once, probe
 
 
 @once
@@ -30,7 +30,7 @@ def gradient_pairs(s: Snapshot) -> list[tuple[Tensor, Tensor]]:
 
 @probe(unit="1", dims=("layer",), source="santurkar2018how")
 @dataclass(frozen=True)
-class GradientShift:
+class GradientShift(Probe):
     """‖G − G′‖/‖G‖, with G′ the layer's gradient after the layers below have moved.
 
     The source's ‖G − G′‖ relative to the gradient itself, so that networks whose gradients
@@ -44,7 +44,7 @@ class GradientShift:
 
 @probe(unit="1", dims=("layer",), source="santurkar2018how")
 @dataclass(frozen=True)
-class GradientDifference:
+class GradientDifference(Probe):
     """‖G − G′‖ as the source defines it: in units of the gradient, so its scale enters."""
 
     def __call__(self, s: Snapshot) -> Tensor:
@@ -53,7 +53,7 @@ class GradientDifference:
 
 @probe(unit="1", dims=("layer",), source="santurkar2018how")
 @dataclass(frozen=True)
-class GradientCosine:
+class GradientCosine(Probe):
     """cos(G, G′): 1 where the layers below leave the direction of the gradient alone."""
 
     def __call__(self, s: Snapshot) -> Tensor:

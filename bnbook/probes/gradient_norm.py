@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bnbook.probes.base import Snapshot, probe
+from bnbook.probes.base import Probe, Snapshot, probe
 
 
 @probe(unit="1", dims=("layer",), source="chang2017why")
 @dataclass(frozen=True)
-class GradientNorm:
+class GradientNorm(Probe):
     """Euclidean norm of the gradient of the mean loss by each layer's weights, ‖∂L/∂W_ℓ‖."""
 
     def __call__(self, s: Snapshot) -> Tensor:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from bnbook.probes.base import Snapshot, probe
+from bnbook.probes.base import Probe, Snapshot, probe
 
 
 @probe(unit="1", dims=("layer",), source="chang2017why")
 @dataclass(frozen=True)
-class WeightNorm:
+class WeightNorm(Probe):
     """Euclidean (Frobenius) norm of each layer's weight matrix, ‖W_ℓ‖; the last is the head's."""
 
     def __call__(self, s: Snapshot) -> Tensor:

@@ -27,9 +27,7 @@ def train(group: Group, *, device: str = "cpu", progress: Progress | None = None
     holds the step at which it did, NaN for those that did not.
     """
     dataset = data.load(group.data).to(device)
-    population = Population(
-        group.net, group.optimizer, group.batch_size, group.members, dataset
-    )
+    population = Population(group.net, group.optimizer, group.batch_size, group.members, dataset)
     seen: dict[str, list[Tensor]] = {probe.name: [] for probe in group.probes}
     looks = set(group.probe_steps)
     snapshot = None
@@ -47,9 +45,7 @@ def train(group: Group, *, device: str = "cpu", progress: Progress | None = None
     return _labelled(group, population, seen)
 
 
-def _labelled(
-    group: Group, population: Population, seen: dict[str, list[Tensor]]
-) -> xr.Dataset:
+def _labelled(group: Group, population: Population, seen: dict[str, list[Tensor]]) -> xr.Dataset:
     """(arm, seed, step, …), with NaN from where a member had diverged."""
     diverged_at = population.diverged_at.cpu().double()
     steps = torch.tensor(sorted(group.probe_steps), dtype=torch.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ Tensors = dict[str, Tensor]
 """Parameters or gradients by name; dimension 0 of each is the member."""
 
 
+@runtime_checkable
 class Optimizer(Protocol):
     """One update rule; the learning rate (member,) may differ from member to member."""
 
