@@ -1,0 +1,148 @@
+"""The ledger: every claim of the book, where it comes from, and what the measurements say of it.
+
+One file a chapter: `covariate_shift.py` lists the claims of the page `covariate-shift` in
+`CLAIMS`, a tuple of `Claim`, and is found by itself. It may set `TITLE` and `POSITION`, see
+`bnbook.chapters`. Chapters, the scoreboard and `bnbook claims` all read this ledger.
+
+    >>> print(judge("shift-1"))             # doctest: +SKIP
+    >>> table(chapter="covariate-shift")    # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from functools import cache
+
+import xarray as xr
+
+from bnbook import chapters
+from bnbook.claims._claim import Claim, ClaimError
+from bnbook.claims._judgement import Judgement, Table, weigh
+from bnbook.text import unknown
+
+__all__ = [
+    "Claim",
+    "ClaimError",
+    "Judgement",
+    "Table",
+    "chapter_names",
+    "get",
+    "glue",
+    "judge",
+    "ledger",
+    "table",
+]
+
+
+def ledger(chapter: str | None = None) -> dict[str, Claim]:
+    """All claims by id, in the order of the book, or those of one chapter (its hyphenated name).
+
+    An unknown chapter, or an id that two files declare, is a `bnbook.chapters.ChapterError`.
+    """
+    return chapters.members(_chapters(), chapter)
+
+
+def chapter_names() -> list[str]:
+    """The hyphenated names of the chapters that make claims, in the order of the book."""
+    return [each.name for each in _chapters()]
+
+
+def get(claim_id: str) -> Claim:
+    """The claim called `claim_id`; an unknown one is a `ClaimError` that names the nearest."""
+    claims = ledger()
+    if claim_id not in claims:
+        raise ClaimError(unknown("claim", claim_id, claims))
+    return claims[claim_id]
+
+
+def judge(claim_id: str, record: xr.Dataset | None = None, scale: str | None = None) -> Judgement:
+    """Weigh one claim on `record`, or on its own experiment at `scale`, trained if need be.
+
+    A record knows its scale; naming another one beside it is a `ClaimError`.
+    """
+    claim = get(claim_id)
+    if record is None:
+        record = _run(claim.experiment, scale)
+    made_at = record.attrs.get("scale", scale)
+    if scale not in (None, made_at):
+        raise ClaimError(f"claim {claim_id}: the record was made at scale {made_at}, not {scale}")
+    return weigh(claim, record, made_at or "unknown")
+
+
+def table(
+    chapter: str | None = None, scale: str | None = None, ids: Iterable[str] | None = None
+) -> Table:
+    """The judgements of all claims, of one chapter, or of the claims named in `ids`.
+
+    Each experiment is run, or its record read, once.
+    """
+    known = ledger(chapter)
+    chosen = set(known) if ids is None else set(ids)
+    for claim_id in sorted(chosen - set(known)):
+        raise ClaimError(unknown("claim", claim_id, known))
+    record_of: Callable[[str], xr.Dataset] = cache(lambda experiment: _run(experiment, scale))
+    judgements = {
+        each.name: tuple(
+            judge(claim.id, record_of(claim.experiment), scale)
+            for claim in each.members
+            if claim.id in chosen
+        )
+        for each in _chapters()
+    }
+    return Table(
+        {name: judged for name, judged in judgements.items() if judged},
+        {each.name: each.title for each in _chapters()},
+    )
+
+
+class _Bare(str):
+    """Text whose plain-text form has no quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def glue(which: str | Iterable[str], scale: str | None = None) -> None:
+    """Make the numbers of a chapter's claims, or of the claims named, available to its prose.
+
+    For claim shift-1: `shift-1` is "0.21 [0.17, 0.25]", and shift-1-estimate, -low, -high, -n
+    and -verdict are its parts, to be pasted by the role glue:text, numbers with a format such as
+    shift-1-estimate:.2f. A name that is no chapter is taken for the id of a claim.
+
+    Raises `ClaimError` where myst-nb, which builds the book, is absent.
+    """
+    try:
+        from myst_nb import glue as paste  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise ClaimError(
+            "claims.glue hands numbers to the pages of the book and needs myst-nb, which is not "
+            "installed; `pip install myst-nb`, or print claims.judge(id)"
+        ) from error
+    names = chapter_names()
+    if which in names:
+        judged = table(chapter=str(which), scale=scale)
+    elif isinstance(which, str) and which not in ledger():
+        raise ClaimError(unknown("chapter or claim", which, [*names, *ledger()]))
+    else:
+        judged = table(ids=[which] if isinstance(which, str) else which, scale=scale)
+    for each in judged.judgements:
+        name, effect = each.claim.id, each.effect
+        paste(name, _Bare(effect), display=False)
+        paste(f"{name}-estimate", effect.estimate, display=False)
+        paste(f"{name}-low", effect.low, display=False)
+        paste(f"{name}-high", effect.high, display=False)
+        paste(f"{name}-n", effect.n, display=False)
+        paste(f"{name}-verdict", _Bare(each.verdict), display=False)
+
+
+def _chapters() -> list[chapters.Chapter[Claim]]:
+    return chapters.read(sys.modules[__name__], "CLAIMS", Claim)
+
+
+def _run(experiment: str, scale: str | None) -> xr.Dataset:
+    """Imported late: training needs torch, a ledger does not."""
+    from bnbook import experiments
+
+    record: xr.Dataset = experiments.run(experiment, scale)
+    return record

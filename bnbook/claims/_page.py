@@ -1,0 +1,119 @@
+"""Verdicts as HTML that needs no stylesheet: the box of one claim, and the scoreboard.
+
+Everything takes the colour of the text around it, so that light and dark both work, and the
+verdict stands there as a word and a sign. A stylesheet may colour a verdict by setting the
+variable `--bn-verdict` on `.bn-verdict-supported` and its like.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from bnbook.claims._judgement import Judgement, Table
+from bnbook.stats import LEVEL, Verdict
+
+SIGNS: dict[Verdict, str] = {
+    "supported": "✓",
+    "refuted": "✗",
+    "inconclusive": "?",
+    "depends": "±",
+    "proved": "∎",
+}
+
+BOX = (
+    "border:1px solid currentColor;border-left:0.4em solid var(--bn-verdict, currentColor);"
+    "border-radius:0.2em;padding:0.6em 1em;margin:1em 0;line-height:1.5"
+)
+PARAGRAPH = "margin:0.2em 0"
+TABLE = "border-collapse:collapse;margin:0.5em 0;font-size:0.95em"
+CELL = "text-align:left;vertical-align:top;padding:0.2em 0.8em 0.2em 0;background:none"
+
+
+def verdict_word(verdict: Verdict) -> str:
+    """The verdict with its sign, which screen readers skip."""
+    return (
+        f'<strong class="bn-verdict-word" style="color:var(--bn-verdict, currentColor)">'
+        f'<span aria-hidden="true">{SIGNS[verdict]}</span> {verdict.capitalize()}</strong>'
+    )
+
+
+def verdict_box(judgement: Judgement) -> str:
+    """An `aside` that says what was claimed, by whom, what was measured, and the verdict."""
+    claim = judgement.claim
+    paragraphs = [
+        f"{verdict_word(judgement.verdict)} · <code>{escape(claim.id)}</code> · "
+        f"{escape(', '.join(claim.sources))}",
+        f"<em>{escape(claim.says)}</em>",
+        escape(f"Effect {judgement.effect_text} ({LEVEL:.0%} interval, {judgement.basis})."),
+        escape(f"{_sentence(judgement.bound)}; {judgement.reason}."),
+    ]
+    if claim.note:
+        paragraphs.append(escape(claim.note))
+    body = "".join(f'<p style="{PARAGRAPH}">{paragraph}</p>' for paragraph in paragraphs)
+    return (
+        f'<aside class="bn-verdict bn-verdict-{judgement.verdict}" role="note" '
+        f'id="{anchor(claim.id)}" aria-label="Verdict on {escape(claim.id)}: {judgement.verdict}" '
+        f'style="{BOX}">{body}{_strata(judgement)}</aside>'
+    )
+
+
+def scoreboard(table: Table) -> str:
+    """All claims in one table, grouped by chapter; an id links to the box on the chapter's page."""
+    columns = ("Claim", "It says", "Source", f"Effect [{LEVEL:.0%} interval]", "Seeds", "Verdict")
+    groups = "".join(_chapter(table, name, len(columns)) for name in table.chapters)
+    return (
+        f'<div class="bn-scoreboard" style="overflow-x:auto"><p>{escape(table.summary)}.</p>'
+        f'<table style="{TABLE}">{_head(columns)}{groups}</table></div>'
+    )
+
+
+def anchor(claim_id: str) -> str:
+    """The `id` of a claim's box on its page."""
+    return f"claim-{escape(claim_id)}"
+
+
+def _chapter(table: Table, name: str, width: int) -> str:
+    """One chapter's title, linked to its page, and a row for each of its claims."""
+    page = f"{escape(name)}.html"
+    rows = [
+        f'<tr><th colspan="{width}" scope="rowgroup" style="{CELL};padding-top:0.8em">'
+        f'<a href="{page}">{escape(table.titles[name])}</a></th></tr>'
+    ]
+    for each in table.chapters[name]:
+        lost = f" ({each.excluded} left out)" if each.excluded else ""
+        cells = (
+            f'<a href="{page}#{anchor(each.claim.id)}">{escape(each.claim.id)}</a>',
+            escape(each.claim.says),
+            escape(", ".join(each.claim.sources)),
+            escape(each.effect_text) + _strata(each),
+            f"{each.effect.n}{lost}",
+            verdict_word(each.verdict),
+        )
+        rows.append(_row(each.verdict, cells))
+    return f"<tbody>{''.join(rows)}</tbody>"
+
+
+def _strata(judgement: Judgement) -> str:
+    """The effects by stratum as a table; nothing for a claim without strata."""
+    if not judgement.strata:
+        return ""
+    head = _head((str(judgement.claim.stratified_by), "effect", "seeds", "verdict"))
+    rows = "".join(
+        _row(verdict, (escape(name), escape(str(effect)), str(effect.n), verdict_word(verdict)))
+        for name, (effect, verdict) in judgement.strata.items()
+    )
+    return f'<table style="{TABLE}">{head}<tbody>{rows}</tbody></table>'
+
+
+def _head(columns: tuple[str, ...]) -> str:
+    cells = "".join(f'<th scope="col" style="{CELL}">{escape(name)}</th>' for name in columns)
+    return f"<thead><tr>{cells}</tr></thead>"
+
+
+def _row(verdict: Verdict, cells: tuple[str, ...]) -> str:
+    inner = "".join(f'<td style="{CELL}">{cell}</td>' for cell in cells)
+    return f'<tr class="bn-verdict-{verdict}">{inner}</tr>'
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
