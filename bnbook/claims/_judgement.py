@@ -44,9 +44,9 @@ class Judgement:
 
     @property
     def effect_text(self) -> str:
-        """The effect, its interval and unit; for a log ratio, also the ratio."""
+        """The effect, its interval and unit; where the unit is a log ratio, also the ratio."""
         text = f"{self.effect} {self.claim.unit}".rstrip()
-        if self.claim.unit != "log ratio" or self.effect.n < 2:
+        if not self.claim.unit.startswith("log ratio") or self.effect.n < 2:
             return text
         limits = (self.effect.estimate, self.effect.low, self.effect.high)
         ratio = "×{:.3g} [{:.3g}, {:.3g}]".format(*map(math.exp, limits))

@@ -1,29 +1,31 @@
-"""The ledger, the weighing of claims on made-up records, and how verdicts are shown."""
+"""The ledger, and the weighing of claims on made-up records."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import math
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import xarray as xr
 
 from bnbook import claims, experiments
 from bnbook.chapters import ChapterError
-from bnbook.claims import Claim, ClaimError
+from bnbook.claims import ClaimError
 from bnbook.stats import interval, paired
-
-SEEDS = 8
-ARMS = ("none", "batch")
+from tests.claims.made_up import (
+    CLAIM,
+    IDENTITY,
+    SEEDS,
+    STRATIFIED,
+    by_activation,
+    gain_of_bn,
+    record,
+)
 
 CHAPTER = '''
 """Claims that a test made up."""
@@ -47,39 +49,6 @@ CLAIMS = tuple(
 '''
 
 
-def record(gain: float = 0.2, **attrs: str) -> xr.Dataset:
-    """Two arms whose accuracies differ by `gain`, give or take 0.002 a seed."""
-    rng = np.random.default_rng(0)
-    none = rng.uniform(0.5, 0.7, SEEDS)
-    batch = none + gain + np.linspace(-0.002, 0.002, SEEDS)
-    coords = {"arm": list(ARMS), "seed": range(SEEDS)}
-    accuracy = xr.DataArray(np.stack([none, batch]), coords, ("arm", "seed"))
-    return xr.Dataset({"accuracy": accuracy}, attrs={"experiment": "made-up", **attrs})
-
-
-def by_activation(**gains: float) -> xr.Dataset:
-    """A record of several activations, each with its own gain."""
-    parts = [record(gain) for gain in gains.values()]
-    return xr.concat(parts, xr.Variable("activation", list(gains)), combine_attrs="override")
-
-
-def gain_of_bn(made: xr.Dataset) -> xr.DataArray:
-    return paired(made.accuracy, "batch", "none")
-
-
-CLAIM = Claim(
-    id="made-1",
-    says="BN is more accurate.",
-    source="ioffe2015batch",
-    experiment="made-up",
-    statistic=gain_of_bn,
-    unit="accuracy",
-    matters=0.02,
-)
-STRATIFIED = replace(CLAIM, id="made-2", stratified_by="activation")
-IDENTITY = replace(CLAIM, id="made-3", matters=None, tolerance=1e-9)
-
-
 @pytest.fixture
 def chapter_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder whose files are the chapters of the ledger as long as the test runs."""
@@ -94,17 +63,6 @@ def write(folder: Path, name: str, source: str) -> None:
     """A file that the import system sees at once, however fast the one before it was written."""
     (folder / f"{name}.py").write_text(source)
     importlib.invalidate_caches()
-
-
-@pytest.fixture
-def declared(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Claims that the ledger knows as long as the test runs, in one chapter."""
-
-    def declare(*declared: Claim) -> None:
-        chapter = claims.chapters.Chapter("made-up", "Made up", "made_up.py", declared)
-        monkeypatch.setattr(claims.chapters, "read", lambda *_: [chapter])
-
-    return declare
 
 
 # --- judging ----------------------------------------------------------------------------------
@@ -320,157 +278,3 @@ def test_every_claim_of_the_book_can_be_judged_at_smoke_scale(claim_id: str) -> 
     judged = claims.judge(claim_id, scale="smoke")
     assert judged.scale == "smoke"
     assert judged.effect.n + judged.excluded > 0
-
-
-# --- tables and glue --------------------------------------------------------------------------
-
-
-@pytest.fixture
-def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
-    """Experiments that give made-up records, and a list of those that were run."""
-    done: list[tuple[str, str | None]] = []
-
-    def run(name: str, scale: str | None = None) -> xr.Dataset:
-        done.append((name, scale))
-        return record(scale=scale or "book")
-
-    monkeypatch.setattr(experiments, "run", run)
-    return done
-
-
-def test_a_table_runs_each_experiment_once_and_has_a_row_a_claim(
-    declared: Any, runs: list[tuple[str, str | None]]
-) -> None:
-    declared(CLAIM, replace(CLAIM, id="made-9", kind="equivalent"))
-    table = claims.table(scale="smoke")
-    assert runs == [("made-up", "smoke")]
-    assert [(row["chapter"], row["id"], row["verdict"]) for row in table.rows] == [
-        ("made-up", "made-1", "supported"),
-        ("made-up", "made-9", "refuted"),
-    ]
-    assert table.summary == "2 claims: 1 supported, 1 refuted"
-    assert [each.claim.id for each in claims.table(ids=["made-9"]).judgements] == ["made-9"]
-
-
-def test_rows_are_json_with_null_for_what_could_not_be_measured(declared: Any) -> None:
-    declared(CLAIM)
-    judged = claims.judge("made-1", record(math.nan))
-    row = json.loads(json.dumps(judged.as_dict(), allow_nan=False))
-    assert (row["effect"], row["low"], row["n"], row["excluded"]) == (None, None, 0, SEEDS)
-    assert row["verdict"] == "inconclusive"
-
-
-def test_glue_hands_each_number_to_the_page_under_its_name(
-    declared: Any, runs: list[tuple[str, str | None]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pasted: dict[str, str] = {}
-
-    def paste(name: str, value: Any, display: bool) -> None:
-        assert display is False
-        pasted[name] = repr(value)  # what the role glue:text reads
-
-    monkeypatch.setattr("myst_nb.glue", paste)
-    declared(CLAIM)
-    for which in ("made-up", "made-1", ["made-1"]):
-        pasted.clear()
-        claims.glue(which)
-        effect = interval(gain_of_bn(record()))
-        assert pasted == {
-            "made-1": str(effect),
-            "made-1-estimate": repr(effect.estimate),
-            "made-1-low": repr(effect.low),
-            "made-1-high": repr(effect.high),
-            "made-1-n": str(SEEDS),
-            "made-1-verdict": "supported",
-        }
-
-
-def test_glue_without_the_books_tools_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "myst_nb", None)
-    with pytest.raises(ClaimError, match="pip install myst-nb"):
-        claims.glue("made-1")
-
-
-# --- how it is shown --------------------------------------------------------------------------
-
-
-class Page(HTMLParser):
-    """Text, tags and attributes of a fragment; fails on tags that do not nest."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.text = ""
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(html)
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag != "br":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data + " "
-
-
-def test_the_verdict_box_says_all_that_the_verdict_rests_on(declared: Any) -> None:
-    declared(replace(STRATIFIED, says="BN wins for x < 1 & y.", note="Measured late."))
-    made = by_activation(relu=0.2, tanh=0.0).assign_attrs(scale="smoke")
-    made.accuracy.loc[{"activation": "relu", "arm": "none", "seed": 0}] = math.inf
-    judged = claims.judge("made-2", made)
-    bundle = judged._repr_mimebundle_()
-    page = Page(bundle["text/html"])
-    tag, attrs = page.tags[0]
-    assert (tag, attrs["role"], attrs["class"]) == (
-        "aside",
-        "note",
-        "bn-verdict bn-verdict-depends",
-    )
-    assert attrs["id"] == "claim-made-2"
-    for shown in (page.text, bundle["text/plain"]):
-        for part in ("made-2", "BN wins for x < 1 & y.", "ioffe2015batch", str(judged.effect)):
-            assert part in shown
-        for part in ("7 seeds, 1 more left out", "smoke", "0.02 accuracy", "Measured late."):
-            assert part in shown
-        for name, (effect, verdict) in judged.strata.items():
-            assert name in shown
-            assert str(effect) in shown
-            assert verdict in shown.lower()
-    assert "Depends" in page.text
-
-
-def test_every_colour_is_that_of_the_text_unless_a_stylesheet_says_otherwise(declared: Any) -> None:
-    declared(CLAIM)
-    html = claims.judge("made-1", record())._repr_html_()
-    styles = ";".join(str(attrs.get("style")) for _, attrs in Page(html).tags)
-    assert set(re.findall(r"color:([^;]*)", styles)) == {"var(--bn-verdict, currentColor)"}
-    assert set(re.findall(r"border[^:]*:[^;]*solid ([^;]*)", styles)) == {
-        "currentColor",
-        "var(--bn-verdict, currentColor)",
-    }
-
-
-def test_a_log_ratio_is_shown_as_a_ratio_too(declared: Any) -> None:
-    declared(replace(CLAIM, unit="log ratio"))
-    shown = str(claims.judge("made-1", record(math.log(2))))
-    assert "that is ×2 [2, 2]" in shown
-
-
-def test_the_scoreboard_groups_by_chapter_and_links_to_each_box(
-    declared: Any, runs: list[tuple[str, str | None]]
-) -> None:
-    declared(CLAIM)
-    table = claims.table()
-    page = Page(table._repr_mimebundle_()["text/html"])
-    links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
-    assert links == ["made-up.html", "made-up.html#claim-made-1"]
-    for part in ("Made up", "BN is more accurate.", "ioffe2015batch", "Supported", "1 claim"):
-        assert part in page.text
-    assert str(table.judgements[0].effect) in page.text
-    assert "Made up" in str(table)

@@ -1,0 +1,172 @@
+"""How verdicts reach a reader: tables, the numbers in the prose, boxes, JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+import xarray as xr
+
+from bnbook import claims, experiments
+from bnbook.claims import ClaimError
+from bnbook.stats import interval
+from tests.claims.made_up import CLAIM, SEEDS, STRATIFIED, by_activation, gain_of_bn, record
+
+# --- tables and glue --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
+    """Experiments that give made-up records, and a list of those that were run."""
+    done: list[tuple[str, str | None]] = []
+
+    def run(name: str, scale: str | None = None) -> xr.Dataset:
+        done.append((name, scale))
+        return record(scale=scale or "book")
+
+    monkeypatch.setattr(experiments, "run", run)
+    return done
+
+
+def test_a_table_runs_each_experiment_once_and_has_a_row_a_claim(
+    declared: Any, runs: list[tuple[str, str | None]]
+) -> None:
+    declared(CLAIM, replace(CLAIM, id="made-9", kind="equivalent"))
+    table = claims.table(scale="smoke")
+    assert runs == [("made-up", "smoke")]
+    assert [(row["chapter"], row["id"], row["verdict"]) for row in table.rows] == [
+        ("made-up", "made-1", "supported"),
+        ("made-up", "made-9", "refuted"),
+    ]
+    assert table.summary == "2 claims: 1 supported, 1 refuted"
+    assert [each.claim.id for each in claims.table(ids=["made-9"]).judgements] == ["made-9"]
+
+
+def test_rows_are_json_with_null_for_what_could_not_be_measured(declared: Any) -> None:
+    declared(CLAIM)
+    judged = claims.judge("made-1", record(math.nan))
+    row = json.loads(json.dumps(judged.as_dict(), allow_nan=False))
+    assert (row["effect"], row["low"], row["n"], row["excluded"]) == (None, None, 0, SEEDS)
+    assert row["verdict"] == "inconclusive"
+
+
+def test_glue_hands_each_number_to_the_page_under_its_name(
+    declared: Any, runs: list[tuple[str, str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pasted: dict[str, str] = {}
+
+    def paste(name: str, value: Any, display: bool) -> None:
+        assert display is False
+        pasted[name] = repr(value)  # what the role glue:text reads
+
+    monkeypatch.setattr("myst_nb.glue", paste)
+    declared(CLAIM)
+    for which in ("made-up", "made-1", ["made-1"]):
+        pasted.clear()
+        claims.glue(which)
+        effect = interval(gain_of_bn(record()))
+        assert pasted == {
+            "made-1": str(effect),
+            "made-1-estimate": repr(effect.estimate),
+            "made-1-low": repr(effect.low),
+            "made-1-high": repr(effect.high),
+            "made-1-n": str(SEEDS),
+            "made-1-verdict": "supported",
+        }
+
+
+def test_glue_without_the_books_tools_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "myst_nb", None)
+    with pytest.raises(ClaimError, match="pip install myst-nb"):
+        claims.glue("made-1")
+
+
+# --- how it is shown --------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """Text, tags and attributes of a fragment; fails on tags that do not nest."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text = ""
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data + " "
+
+
+def test_the_verdict_box_says_all_that_the_verdict_rests_on(declared: Any) -> None:
+    declared(replace(STRATIFIED, says="BN wins for x < 1 & y.", note="Measured late."))
+    made = by_activation(relu=0.2, tanh=0.0).assign_attrs(scale="smoke")
+    made.accuracy.loc[{"activation": "relu", "arm": "none", "seed": 0}] = math.inf
+    judged = claims.judge("made-2", made)
+    bundle = judged._repr_mimebundle_()
+    page = Page(bundle["text/html"])
+    tag, attrs = page.tags[0]
+    assert (tag, attrs["role"], attrs["class"]) == (
+        "aside",
+        "note",
+        "bn-verdict bn-verdict-depends",
+    )
+    assert attrs["id"] == "claim-made-2"
+    for shown in (page.text, bundle["text/plain"]):
+        for part in ("made-2", "BN wins for x < 1 & y.", "ioffe2015batch", str(judged.effect)):
+            assert part in shown
+        for part in ("7 seeds, 1 more left out", "smoke", "0.02 accuracy", "Measured late."):
+            assert part in shown
+        for name, (effect, verdict) in judged.strata.items():
+            assert name in shown
+            assert str(effect) in shown
+            assert verdict in shown.lower()
+    assert "Depends" in page.text
+
+
+def test_every_colour_is_that_of_the_text_unless_a_stylesheet_says_otherwise(declared: Any) -> None:
+    declared(CLAIM)
+    html = claims.judge("made-1", record())._repr_html_()
+    styles = ";".join(str(attrs.get("style")) for _, attrs in Page(html).tags)
+    assert set(re.findall(r"color:([^;]*)", styles)) == {"var(--bn-verdict, currentColor)"}
+    assert set(re.findall(r"border[^:]*:[^;]*solid ([^;]*)", styles)) == {
+        "currentColor",
+        "var(--bn-verdict, currentColor)",
+    }
+
+
+def test_a_log_ratio_is_shown_as_a_ratio_too(declared: Any) -> None:
+    declared(replace(CLAIM, unit="log ratio of loss"))
+    shown = str(claims.judge("made-1", record(math.log(2))))
+    assert "that is ×2 [2, 2]" in shown
+
+
+def test_the_scoreboard_groups_by_chapter_and_links_to_each_box(
+    declared: Any, runs: list[tuple[str, str | None]]
+) -> None:
+    declared(CLAIM)
+    table = claims.table()
+    page = Page(table._repr_mimebundle_()["text/html"])
+    links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
+    assert links == ["made-up.html", "made-up.html#claim-made-1"]
+    for part in ("Made up", "BN is more accurate.", "ioffe2015batch", "Supported", "1 claim"):
+        assert part in page.text
+    assert str(table.judgements[0].effect) in page.text
+    assert "Made up" in str(table)
