@@ -1,0 +1,380 @@
+"""The command line: list, run, claims and data.
+
+Results go to standard output, everything else to standard error. What a command needs is
+imported when it runs, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager, redirect_stdout
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bnbook.text import unknown
+
+app = typer.Typer(
+    name="bnbook",
+    help="Why batch normalization works: run the experiments, and read the verdicts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+data_app = typer.Typer(help="The data sets: which there are, and fetch one.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+RESUMES = "what had finished is kept, and the same command goes on from there"
+KEEPS_NOTHING = "nothing half-fetched is kept; run the same command again"
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON array and nothing else.")]
+ScaleOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="smoke|book|paper",
+        help="How much to train: seconds, minutes, or the papers' sizes. "
+        "Default: $BNBOOK_SCALE, or book.",
+    ),
+]
+SeedsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|LIST", help="How many seeds (8), or which (0,1,5). Default: the plan's."
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        "--executor",
+        metavar="tcp://HOST:PORT",
+        help="Train on the workers of this Dask scheduler.",
+    ),
+]
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted."""
+    app()
+
+
+@contextmanager
+def reporting(after_interrupt: str = RESUMES) -> Iterator[None]:
+    """Turn foreseen errors into one line on standard error and an exit code.
+
+    Foreseen are the errors that the package words itself, bad values and the file system's. Any
+    other is a bug and keeps its traceback; $BNBOOK_DEBUG=1 shows that of the foreseen ones too.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted: {after_interrupt}", err=True)
+        raise typer.Exit(130) from None
+    except Exception as error:
+        if os.environ.get("BNBOOK_DEBUG") or not is_foreseen(error):
+            raise
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def is_foreseen(error: Exception) -> bool:
+    """Whether an error's own message is all a user needs."""
+    return isinstance(error, ValueError | OSError) or type(error).__module__.startswith("bnbook.")
+
+
+@app.command("list")
+@reporting()
+def list_experiments(as_json: Json = False) -> None:
+    """List the experiments: question, arms, and cost at each scale.
+
+    \b
+    Examples:
+      bnbook list
+      bnbook list --json
+    """
+    from bnbook import experiments
+
+    rows: list[dict[str, Any]] = [
+        {"name": name, "question": experiments.get(name).question, "scales": _scales(name)}
+        for name in experiments.names()
+    ]
+    if as_json:
+        return _print_json(rows)
+    for row in rows:
+        scales = row["scales"]
+        arms = dict.fromkeys(arm for size in scales.values() for arm in size["arms"])
+        typer.echo(f"{row['name']}: {row['question']}\n  arms   {', '.join(arms)}")
+        for scale, size in scales.items():
+            typer.echo(f"  {scale:5}  {size['cost']}")
+    return None
+
+
+@app.command("run")
+@reporting()
+def run_experiments(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Run every experiment.")] = False,
+    scale: ScaleOption = None,
+    seeds: SeedsOption = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
+    scheduler: SchedulerOption = None,
+    as_json: Json = False,
+) -> None:
+    """Train what experiments compare, and store the records.
+
+    What is stored is not trained again: after an interruption the same command goes on from there.
+    If one experiment fails the others still run.
+
+    \b
+    Examples:
+      bnbook run covariate-shift --scale smoke
+      bnbook run --all --scale paper --device cuda
+      bnbook run covariate-shift --seeds 20
+      bnbook run --all --scheduler tcp://host:8786
+    """
+    from bnbook import experiments
+
+    chosen = _chosen(names or [], every, experiments.names())
+    _check_name("scale", scale, experiments.SCALES)
+    options = {"scale": scale, "seeds": _seeds(seeds), "device": _device(device)}
+    rows = []
+    with _executor(scheduler) as executor:
+        for name in chosen:
+            row = _run(name, **options, executor=executor)
+            if row and not as_json:
+                typer.echo(_run_line(row))
+            rows += [row] if row else []
+    if as_json:
+        _print_json(rows)
+    if len(rows) < len(chosen):
+        raise typer.Exit(1)
+
+
+@app.command("claims")
+@reporting()
+def judge_claims(
+    chapter: Annotated[str | None, typer.Option(help="Only this chapter, by page name.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="Only this claim; may be repeated.")
+    ] = None,
+    scale: ScaleOption = None,
+    as_json: Json = False,
+) -> None:
+    """Measure the claims of the book: effect, 95 % interval, seeds and verdict of each.
+
+    Experiments without a stored record are run first. A refuted claim is a result, no failure.
+
+    \b
+    Examples:
+      bnbook claims
+      bnbook claims --chapter covariate-shift --scale smoke
+      bnbook claims --id shift-1 --id shift-2 --json
+    """
+    from bnbook import claims, experiments
+
+    _check_name("scale", scale, experiments.SCALES)
+    _check_name("chapter", chapter, claims.chapter_names())
+    known = claims.ledger(chapter)
+    for claim_id in ids or []:
+        _check_name("claim", claim_id, known)
+    with redirect_stdout(sys.stderr):
+        judged = claims.table(chapter, scale, ids or None)
+    if as_json:
+        return _print_json(judged.rows)
+    table = _table("claim", "it says", "source", "effect", "seeds", "verdict")
+    for name, judgements in judged.chapters.items():
+        table.add_section()
+        table.add_row("", f"[bold]{judged.titles[name]}[/bold]")
+        for each in judgements:
+            source = ", ".join(each.claim.sources)
+            cells = (each.claim.id, each.claim.says, source, each.effect_text)
+            table.add_row(*map(_plain, cells), str(each.effect.n), each.verdict)
+            for stratum, (effect, verdict) in each.strata.items():
+                table.add_row("", f"· {_plain(stratum)}", "", str(effect), str(effect.n), verdict)
+    _print_table(table)
+    return typer.echo(judged.summary)
+
+
+@data_app.command("list")
+@reporting()
+def list_data(as_json: Json = False) -> None:
+    """List the data sets: size, shape, and whether each is on this machine.
+
+    \b
+    Examples:
+      bnbook data list
+      BNBOOK_DATA=/big/disk bnbook data list --json
+    """
+    from bnbook import data
+
+    rows = data.describe()
+    if as_json:
+        return _print_json(rows)
+    table = _table("data set", "training", "test", "shape", "classes", "here")
+    for row in rows:
+        sizes = (f"{row['train']:,}", f"{row['test']:,}", "×".join(map(str, row["shape"])))
+        here = "yes" if row["present"] else "no"
+        table.add_row(row["name"], *sizes, str(len(row["classes"])), here)
+    _print_table(table)
+    return typer.echo(f"Files are kept in {data.root()} (set by $BNBOOK_DATA).")
+
+
+@data_app.command("fetch")
+@reporting(KEEPS_NOTHING)
+def fetch_data(name: str, as_json: Json = False) -> None:
+    """Download a data set if it is absent, and check its files.
+
+    \b
+    Examples:
+      bnbook data fetch cifar10
+      bnbook data fetch folder:photos
+    """
+    from bnbook import data
+
+    if not name.startswith(data.FOLDER):
+        _check_name("data set", name, data.names())
+    with redirect_stdout(sys.stderr):
+        fetched = data.fetch(name)
+    row = {
+        "name": fetched.name,
+        "train": len(fetched.train),
+        "test": len(fetched.test),
+        "shape": fetched.input_shape,
+        "classes": fetched.classes,
+        "fingerprint": fetched.fingerprint,
+    }
+    if as_json:
+        return _print_json([row])
+    summary = "{name}: {train:,} training and {test:,} test images, fingerprint {fingerprint}"
+    return typer.echo(summary.format(**row))
+
+
+def _scales(name: str) -> dict[str, dict[str, Any]]:
+    """What an experiment does at each scale."""
+    from bnbook import experiments
+
+    plans = {scale: experiments.get(name).plan(scale) for scale in experiments.SCALES}
+    return {
+        scale: {"arms": list(plan.arm_names), "seeds": len(plan.seeds), "cost": plan.cost()}
+        for scale, plan in plans.items()
+    }
+
+
+def _chosen(names: list[str], every: bool, known: list[str]) -> list[str]:
+    if every == bool(names):
+        raise typer.BadParameter(
+            "name the experiments to run, or give --all; `bnbook list` has them"
+        )
+    for name in names:
+        _check_name("experiment", name, known)
+    return known if every else list(dict.fromkeys(names))
+
+
+def _seeds(text: str | None) -> list[int] | None:
+    """`8` is seeds 0 to 7, `0,1,5` are those."""
+    if text is None:
+        return None
+    try:
+        numbers = [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        numbers = []
+    seeds = list(range(numbers[0])) if len(numbers) == 1 and "," not in text else numbers
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise typer.BadParameter(
+            f"--seeds {text}: give a number above 0, such as 8, or different seeds, such as 0,1,5"
+        )
+    return seeds
+
+
+def _device(name: str) -> str:
+    import torch
+
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise typer.BadParameter(f"--device {name} cannot be used here: {reason}") from error
+    return name
+
+
+@contextmanager
+def _executor(address: str | None) -> Iterator[Executor | None]:
+    """The executor of a Dask cluster; None, for local processes, without an address."""
+    if address is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise typer.BadParameter(
+            "--scheduler needs dask.distributed, which is not installed: pip install distributed"
+        ) from error
+    with Client(address, timeout=10) as client:
+        yield client.get_executor()
+
+
+def _run(name: str, **options: Any) -> dict[str, Any] | None:
+    """Run one experiment and say what became of it; None, and a message, if it failed."""
+    from bnbook import experiments
+
+    started = time.perf_counter()
+    try:
+        with redirect_stdout(sys.stderr):
+            record = experiments.run(name, **options)
+    except Exception as error:
+        if os.environ.get("BNBOOK_DEBUG") or not is_foreseen(error):
+            raise
+        typer.echo(f"error: {name}: {error}", err=True)
+        return None
+    diverged = int(record["diverged_at"].notnull().sum()) if "diverged_at" in record else 0
+    return {
+        "experiment": name,
+        "scale": record.attrs.get("scale"),
+        "arms": record["arm"].values.tolist(),
+        "seeds": record["seed"].values.tolist(),
+        "diverged": diverged,
+        "device": record.attrs.get("device"),
+        "key": record.attrs.get("key"),
+        "trained_s": record.attrs.get("wall_time_s"),
+        "elapsed_s": time.perf_counter() - started,
+    }
+
+
+def _run_line(row: dict[str, Any]) -> str:
+    lost = f", {row['diverged']} diverged" if row["diverged"] else ""
+    return (
+        f"{row['experiment']} at scale {row['scale']}: {len(row['arms'])} arms × "
+        f"{len(row['seeds'])} seeds{lost}, {row['elapsed_s']:.1f} s"
+    )
+
+
+def _check_name(kind: str, name: str | None, known: Iterable[str]) -> None:
+    """A name on the command line that is not known is a usage error."""
+    known = list(known)
+    if name is not None and name not in known:
+        raise typer.BadParameter(unknown(kind, name, known))
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=None, pad_edge=False)
+
+
+def _print_table(table: Table) -> None:
+    Console().print(table)
+
+
+def _plain(text: str) -> str:
+    """Text in which square brackets, as those of an interval, are no markup."""
+    return escape(text)
+
+
+def _print_json(rows: list[dict[str, Any]]) -> None:
+    typer.echo(json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False))
