@@ -1,11 +1,15 @@
-"""Every test runs at smoke scale, against a store of its own that starts empty."""
+"""Every test runs at smoke scale, against a store of its own; a test of `page` sees every page."""
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+ROOT = Path(__file__).parents[1]
 _FOLDER = pytest.StashKey[tempfile.TemporaryDirectory]()
 
 
@@ -22,3 +26,24 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _FOLDER in config.stash:
         config.stash[_FOLDER].cleanup()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`page`: every page of the table of contents; `chapter`: those of numbered parts."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    if "page" in metafunc.fixturenames:
+        metafunc.parametrize("page", [toc["root"], *_files(toc["parts"])])
+    if "chapter" in metafunc.fixturenames:
+        numbered = [part for part in toc["parts"] if part.get("numbered")]
+        metafunc.parametrize("chapter", list(_files(numbered)))
+
+
+def _files(entry: Any) -> Iterator[str]:
+    """All pages below an entry of the table of contents, in order."""
+    if isinstance(entry, list):
+        for each in entry:
+            yield from _files(each)
+    elif isinstance(entry, dict):
+        if "file" in entry:
+            yield entry["file"]
+        yield from _files([part for part in entry.values() if isinstance(part, list)])

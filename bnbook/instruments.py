@@ -1,0 +1,127 @@
+"""The appendix: what the registries hold and what a copy of the book was built with, as Markdown.
+
+The pages "Instruments" and "How this book was built" consist of these tables, so neither can fall
+behind the package. BibTeX keys in docstrings become citations.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import platform
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from bnbook import experiments as questions
+from bnbook import norms as normalisers
+from bnbook import probes as instruments
+from bnbook import stats
+
+_KEY = re.compile(r"(?<![\w`])[a-z][a-z0-9]*(?:19|20)\d\d[a-z0-9]+\b")
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "xarray", "matplotlib", "jupyter-book")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A piece of a page in MyST Markdown, which displays itself."""
+
+    markdown: str
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown
+
+
+def experiments() -> Page:
+    """Every experiment: its question, its arms, and what it costs at each scale."""
+    entries = []
+    for name in questions.names():
+        experiment = questions.get(name)
+        plans = {scale: experiment.plan(scale) for scale in questions.SCALES}
+        arms = dict.fromkeys(arm for plan in plans.values() for arm in plan.arm_names)
+        cost = "; ".join(f"*{scale}* {plan.cost()}" for scale, plan in plans.items())
+        entries.append((f"`{name}`", f"{experiment.question}\n\nArms: {', '.join(arms)}. {cost}."))
+    return _definitions(entries)
+
+
+def probes() -> Page:
+    """Every probe: definition, unit, dimensions and source."""
+    entries = []
+    for name in instruments.names():
+        kind = instruments.get(name)
+        dims = " × ".join(kind.dims) or "one number"
+        term = f"`{name}` · unit {kind.unit} · {dims} · {{cite:t}}`{kind.source}`"
+        entries.append((term, _documentation(kind)))
+    return _definitions(entries)
+
+
+def norms() -> Page:
+    """Every normaliser: its formula, what it keeps, and its source."""
+    names = normalisers.names()
+    return _definitions((f"`{name}`", _documentation(normalisers.get(name))) for name in names)
+
+
+def statistics() -> Page:
+    """The statistics behind every verdict."""
+    tools: list[Callable[..., Any]] = [
+        stats.paired,
+        stats.log_ratio,
+        stats.interval,
+        stats.decide,
+        stats.decide_identity,
+        stats.combine,
+    ]
+    return _definitions((f"`stats.{each.__name__}`", _documentation(each)) for each in tools)
+
+
+def versions() -> Page:
+    """Versions, machine and scale of this copy."""
+    rows = {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    rows["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    rows["scale"] = os.environ.get("BNBOOK_SCALE", "book")
+    return _table(("what", "this copy"), rows.items())
+
+
+def records(scale: str | None = None) -> Page:
+    """Every record behind the book: what was trained, on which data, where, and for how long."""
+    rows = []
+    for name in questions.names():
+        record = questions.run(name, scale, progress=False)
+        about: Mapping[str, Any] = record.attrs
+        torch = json.loads(about["versions"])["torch"]
+        rows.append(
+            (
+                f"`{name}`",
+                f"{record.sizes['arm']} × {record.sizes['seed']}",
+                about["data"] or "its own",
+                f"{about['device']}, torch {torch}",
+                f"{about['wall_time_s']:.0f} s",
+            )
+        )
+    return _table(("experiment", "arms × seeds", "data", "trained on", "time"), rows)
+
+
+def _documentation(thing: object) -> str:
+    """A docstring as Markdown: BibTeX keys cited, indented blocks kept as they stand."""
+    return _KEY.sub(r"{cite:t}`\g<0>`", inspect.getdoc(thing) or "")
+
+
+def _definitions(entries: Iterable[tuple[str, str]]) -> Page:
+    """A definition list: terms, each with its text."""
+    parts = []
+    for term, text in entries:
+        lines = text.splitlines()
+        body = [f"  {line}".rstrip() for line in lines[1:]]
+        parts.append("\n".join([term, f": {lines[0]}", *body]))
+    return Page("\n\n".join(parts))
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Page:
+    """A table with a header."""
+    lines = [tuple(columns), *map(tuple, rows)]
+    lines.insert(1, ("---",) * len(lines[0]))
+    return Page("\n".join(f"| {' | '.join(line)} |" for line in lines))

@@ -1,0 +1,116 @@
+"""What holds for every page of the built book."""
+
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+
+ROOT = Path(__file__).parents[2]
+HTML = ROOT / "_build" / "html"
+LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "srcset", "link": "href"}
+OUTSIDE = re.compile(r"^(https?:)?//")
+
+
+@cache
+def parsed(path: Path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(), "html.parser")
+
+
+def whole(page: str) -> BeautifulSoup:
+    return parsed(HTML / f"{page}.html")
+
+
+def article(page: str) -> Tag:
+    found = whole(page).find("article")
+    assert isinstance(found, Tag)
+    return found
+
+
+def test_every_image_says_what_it_shows(page: str) -> None:
+    silent = [str(img)[:120] for img in article(page)("img") if not img.get("alt", "").strip()]
+    assert silent == []
+
+
+def test_page_loads_nothing_from_elsewhere(page: str) -> None:
+    loaded = [
+        element[attribute]
+        for tag, attribute in LOADS.items()
+        for element in whole(page)(tag)
+        if element.get(attribute) and element.get("rel") != ["canonical"]
+    ]
+    styles = [style.get_text() for style in whole(page)("style")]
+    assert [url for url in loaded if OUTSIDE.match(url)] == []
+    assert [style for style in styles if re.search(r"(url\(|@import)\W*(https?:)?//", style)] == []
+
+
+def test_style_sheets_load_nothing_from_elsewhere() -> None:
+    sheets = [path for path in (HTML / "_static").rglob("*.css") if "mathjax" not in path.parts]
+    assert sheets
+    outside = re.compile(r"(url\(|@import)\s*[\"']?(https?:)?//")
+    assert [path.name for path in sheets if outside.search(path.read_text())] == []
+
+
+def test_page_shows_no_traceback_and_no_standard_error(page: str) -> None:
+    assert "Traceback (most recent call last)" not in article(page).get_text()
+    assert article(page).select(".stderr, .traceback, .system-message") == []
+
+
+def test_every_figure_is_numbered_and_captioned(page: str) -> None:
+    for drawing in article(page).select(".bn-figure, .bn-explorer"):
+        if drawing.find_parent(class_="solution"):
+            continue
+        figure = drawing.find_parent("figure")
+        assert figure is not None, f"a figure without a number: {drawing.find('img')['alt'][:80]}"
+        number = figure.select_one("figcaption .caption-number")
+        caption = figure.select_one("figcaption .caption-text")
+        assert number is not None, f"no number: {figure.get('id')}"
+        assert re.fullmatch(r"Figure [\d.]+ ", number.get_text())
+        assert caption is not None, f"no caption: {figure.get('id')}"
+        assert len(caption.get_text().split()) > 3
+
+
+def test_links_within_the_book_lead_somewhere(page: str) -> None:
+    here = HTML / f"{page}.html"
+    broken = []
+    for link in whole(page)("a", href=True):
+        url = urlsplit(link["href"])
+        if url.scheme or url.netloc:
+            continue
+        target = (here.parent / unquote(url.path)).resolve() if url.path else here
+        if not target.is_file():
+            broken.append(link["href"])
+        elif url.fragment and target.suffix == ".html":
+            name = unquote(url.fragment)
+            if not parsed(target).find(attrs={"id": name}):
+                broken.append(link["href"])
+    assert broken == []
+
+
+def test_pasted_numbers_are_numbers(page: str) -> None:
+    pasted = [each.get_text() for each in article(page).select(".pasted-text")]
+    assert [
+        text for text in pasted if not text.strip() or re.search(r"\bnan\b|\binf\b", text)
+    ] == []
+
+
+def test_page_opens_in_binder_as_a_notebook(page: str) -> None:
+    links = [a["href"] for a in whole(page)("a", href=re.compile("mybinder.org"))]
+    assert links, "no launch button: the page lacks the jupytext header"
+    for link in links:
+        path = link.partition("?urlpath=lab/tree/")[2]
+        assert path == f"{page}.md"
+        assert (ROOT / path).is_file()
+
+
+def test_the_first_page_opens_the_cover() -> None:
+    first = parsed(HTML / "index.html").find("meta", attrs={"http-equiv": "Refresh"})
+    assert isinstance(first, Tag)
+    assert "url=book/index.html" in first["content"]
+
+
+@pytest.mark.parametrize("page_name", ["genindex", "search"])
+def test_the_index_and_the_search_load_nothing_from_elsewhere(page_name: str) -> None:
+    test_page_loads_nothing_from_elsewhere(page_name)

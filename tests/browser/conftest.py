@@ -1,0 +1,96 @@
+"""The built book in a real browser that reaches nothing but the book."""
+
+import functools
+import http.server
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+HTML = ROOT / "_build" / "html"
+SIZES = {"wide": (1280, 900), "phone": (360, 740)}
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+
+
+@dataclass
+class View:
+    """A page as it was opened, with all that it complained of and tried to load from outside."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """Wait until the mathematics is set and every picture is decoded."""
+        self.page.wait_for_load_state("load")
+        self.page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => 0) : 0")
+        self.page.evaluate(
+            "Promise.all([...document.images].filter(i => i.checkVisibility())"
+            ".map(i => i.decode().catch(() => 0))).then(() => 0)"
+        )
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    """Address of the built book, served from this machine."""
+    handler = functools.partial(_Quiet, directory=str(HTML))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, or else the one that `playwright install chromium` fetched."""
+    installed = next(filter(None, map(shutil.which, NAMES)), None)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=installed, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def visit(browser: Browser, site: str) -> Iterator[Callable[..., View]]:
+    """Open a page of the book; pages stay open, so that tests of one share it."""
+    contexts = []
+
+    @functools.cache
+    def open_page(name: str, size: str = "wide", theme: str = "light") -> View:
+        width, height = SIZES[size]
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        view = View(context.new_page())
+
+        def guard(route: Route) -> None:
+            if route.request.url.startswith(site):
+                route.continue_()
+            else:
+                view.outside.append(route.request.url)
+                route.abort()
+
+        context.route("**/*", guard)
+        view.page.on(
+            "console", lambda said: said.type == "error" and view.complaints.append(said.text)
+        )
+        view.page.on("pageerror", lambda error: view.complaints.append(str(error)))
+        view.page.goto(f"{site}/{name}.html")
+        view.settle()
+        return view
+
+    yield open_page
+    for context in contexts:
+        context.close()

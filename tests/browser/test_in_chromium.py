@@ -1,0 +1,118 @@
+"""What a reader sees: every page in Chromium, without a network."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page
+
+SHOTS = Path(__file__).parents[2] / "_build" / "screenshots"
+Visit = Callable[..., "object"]
+
+SHOWN = """e => [...e.querySelectorAll('img')].filter(i => i.checkVisibility())
+    .map(i => [i.currentSrc, i.alt])"""
+
+
+def shown(part: Locator) -> list[list[str]]:
+    """Source and words of the pictures that can be seen in a part of a page."""
+    return part.evaluate(SHOWN)
+
+
+def toggle_to(page: Page, theme: str) -> None:
+    """Click the theme switch, as a reader would, until the page has the theme."""
+    for _ in range(3):
+        if page.evaluate("document.documentElement.dataset.theme") == theme:
+            return
+        page.locator("button.theme-switch-button:visible").first.click()
+    pytest.fail(f"the theme switch never reached {theme}")
+
+
+def test_page_needs_no_network_and_complains_of_nothing(page: str, visit: Visit) -> None:
+    view = visit(page)
+    assert view.outside == []
+    assert view.complaints == []
+
+
+def test_mathematics_is_set(page: str, visit: Visit) -> None:
+    content = visit(page).page.locator("article")
+    formulas = content.locator(".math").count()
+    assert content.locator(".math mjx-container").count() >= formulas
+    assert content.locator("mjx-merror, [data-mml-node=merror]").count() == 0
+
+
+def test_pictures_are_there_one_to_a_drawing(page: str, visit: Visit) -> None:
+    content = visit(page).page.locator("article")
+    broken = content.evaluate(
+        "e => [...e.querySelectorAll('img')].filter(i => i.checkVisibility())"
+        ".filter(i => !(i.complete && i.naturalWidth > 0)).map(i => i.alt)"
+    )
+    assert broken == []
+    for drawing in content.locator(".bn-figure:visible").all():
+        assert len(shown(drawing)) == 1
+
+
+def test_the_theme_switch_changes_every_picture(page: str, visit: Visit) -> None:
+    view = visit(page)
+    drawings = view.page.locator("article .bn-figure:visible").all()
+    toggle_to(view.page, "light")
+    light = [shown(each) for each in drawings]
+    toggle_to(view.page, "dark")
+    dark = [shown(each) for each in drawings]
+    toggle_to(view.page, "light")
+    assert [before[0][0] == after[0][0] for before, after in zip(light, dark, strict=True)] == [
+        False
+    ] * len(drawings)
+
+
+def test_a_slider_moves_its_picture(page: str, visit: Visit) -> None:
+    view = visit(page)
+    for explorer in view.page.locator("article .bn-explorer").all():
+        if not explorer.is_visible():
+            continue
+        for slider in explorer.locator("input[type=range]").all():
+            before = shown(explorer)
+            slider.focus()
+            there = slider.evaluate("e => e.value == e.max")
+            view.page.keyboard.press("Home" if there else "End")
+            view.settle()
+            after = shown(explorer)
+            assert len(before) == len(after) == 1
+            assert before[0][0] != after[0][0], "the picture stayed"
+            assert before[0][1] != after[0][1], "the words stayed"
+
+
+def test_solutions_are_closed_until_asked_for(page: str, visit: Visit) -> None:
+    content = visit(page).page.locator("article")
+    for solution in content.locator(".solution").all():
+        inside = solution.locator("section").first
+        assert not inside.is_visible()
+        solution.locator("button.toggle-button").first.click()
+        assert inside.is_visible()
+        solution.locator("button.toggle-button").first.click()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_on_a_phone_only_tables_scroll_sideways(page: str, theme: str, visit: Visit) -> None:
+    view = visit(page, "phone", theme)
+    wide, window = view.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert wide <= window
+    cut = view.page.locator("article").evaluate(
+        """e => [...e.querySelectorAll('*')].filter(x => {
+            const clips = y => getComputedStyle(y).overflowX !== 'visible';
+            for (let y = x; y !== e; y = y.parentElement) if (clips(y)) return false;
+            return x.checkVisibility() && x.getBoundingClientRect().right > innerWidth + 1;
+        }).map(x => x.outerHTML.slice(0, 90))"""
+    )
+    assert cut == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["wide", "phone"])
+def test_page_can_be_photographed(page: str, size: str, theme: str, visit: Visit) -> None:
+    """The screenshots are for a person to look at."""
+    view = visit(page, size, theme)
+    assert view.page.evaluate("document.documentElement.dataset.theme") == theme
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    target = SHOTS / f"{Path(page).name}-{size}-{theme}.png"
+    view.page.screenshot(path=target, full_page=True)
+    assert target.stat().st_size > 10_000
