@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from bnbook.experiments.base import Experiment, Measurement
@@ -43,7 +44,7 @@ class Cats:
 
     def rule(self, x: Array) -> Array:
         """P(y = 1 | x), the same in both domains."""
-        return 1 / (1 + np.exp(-self.sharpness * (x[..., 1] - self.bend * x[..., 0] ** 2 / 2)))
+        return np.asarray(expit(self.sharpness * (x[..., 1] - self.bend * x[..., 0] ** 2 / 2)))
 
     def weights(self, x: Array, shift: float) -> Array:
         """Importance weights p_target(x)/p_source(x) = exp(shift·x₁) of inputs (n, 2).

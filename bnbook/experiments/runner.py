@@ -89,7 +89,7 @@ class Origin:
     @classmethod
     def of(cls, experiment: Experiment, plan: Plan) -> Origin:
         """Origin of a plan: its data, and the files that define what it names."""
-        modules = {experiment.plan.__module__, *_modules(plan)}
+        modules = {experiment.plan.__module__, *modules_of(plan)}
         if plan.data:
             modules.add("bnbook.data")
         fingerprint = data.load(plan.data).fingerprint if plan.data else "none"
@@ -100,17 +100,17 @@ class Origin:
         return digest(describe(thing), self.fingerprint, self.source)
 
 
-def _modules(thing: object) -> Iterator[str]:
+def modules_of(thing: object) -> Iterator[str]:
     """Modules that define the dataclasses, functions and normalisers inside a plan."""
     if isinstance(thing, MLP):
         yield from (c.__module__ for c in norms.get(thing.norm).__mro__ if "bnbook" in c.__module__)
     if is_dataclass(thing):
         yield type(thing).__module__
         for entry in fields(thing):
-            yield from _modules(getattr(thing, entry.name))
+            yield from modules_of(getattr(thing, entry.name))
     elif isinstance(thing, tuple):
         for item in thing:
-            yield from _modules(item)
+            yield from modules_of(item)
     elif callable(thing):
         yield thing.__module__
 
@@ -149,17 +149,20 @@ def _alone(pending: list[int], title: str, device: str, executor: Executor | Non
 
 
 def perform(task: Task, device: str, progress: Progress | None = None) -> xr.Dataset:
-    """Carry out a task and note its seconds."""
+    """Carry out a task on one thread and note its seconds.
+
+    The matrices are small: threads that wait for each other cost more than they bring, and one
+    process a core does better.
+    """
+    threads = torch.get_num_threads()
     started = time.perf_counter()
-    part = task(device=device, progress=progress)
+    torch.set_num_threads(1)
+    try:
+        part = task(device=device, progress=progress)
+    finally:
+        torch.set_num_threads(threads)
     part.attrs["seconds"] = time.perf_counter() - started
     return part
-
-
-def perform_on_one_thread(task: Task, device: str) -> xr.Dataset:
-    """Carry out a task beside others: one thread each serves better than many for all."""
-    torch.set_num_threads(1)
-    return perform(task, device)
 
 
 def _one_by_one(
@@ -177,7 +180,7 @@ def _side_by_side(
         from loky import get_reusable_executor
 
         executor = local = get_reusable_executor(max_workers=os.cpu_count(), timeout=20)
-    futures = {executor.submit(perform_on_one_thread, task, device): i for i, task in tasks}
+    futures = {executor.submit(perform, task, device): i for i, task in tasks}
     work = {i: task.work for i, task in tasks}
     try:
         for future in as_completed(futures):

@@ -27,13 +27,13 @@ def predictions(s: Snapshot) -> dict[tuple[str, Statistics], tuple[Tensor, Tenso
     precise = _precise_buffers(s) if "precise" in kinds else s.buffers
     found = {}
     for split in SPLITS:
-        part, size = s.examples(split), s.batch[1].shape[1]
+        (x, y), size = s.examples(split), s.batch[1].shape[1]
         for kind in kinds:
             buffers = precise if kind == "precise" else s.buffers
             mode: norms.Mode = "batch" if kind == "batch" else "population"
-            step = min(size, len(part.y)) if kind == "batch" else len(part.y)
-            logits = _logits(s, buffers, _in_batches(part.x, step), mode)
-            found[split, kind] = (logits, part.y[: logits.shape[1]])
+            step = min(size, len(y)) if kind == "batch" else len(y)
+            logits = _logits(s, buffers, _in_batches(x, step), mode)
+            found[split, kind] = (logits, y[: logits.shape[1]])
     return {
         (split, kind): found[split, kind if kind in kinds else "population"]
         for split in SPLITS
@@ -77,7 +77,7 @@ def _precise_buffers(s: Snapshot) -> Tensors:
         if name.endswith("num_batches_tracked"):
             buffer.zero_()
     with torch.no_grad():
-        pools = vmap(pooled, in_dims=(0, 0, None))(s.params, fresh, s.examples("train").x)
+        pools = vmap(pooled, in_dims=(0, 0, None))(s.params, fresh, s.examples("train")[0])
     return {
         name: s.buffers[name] if name.endswith("num_batches_tracked") else buffer
         for name, buffer in pools.items()

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 
 from bnbook import norms
-from bnbook.data import Dataset, Split
+from bnbook.data import Dataset
 from bnbook.nets import MultilayerPerceptron, Trace
 
 Tensors = dict[str, Tensor]
@@ -63,11 +63,11 @@ class Snapshot:
         """Names of the linear maps' weights, first layer first, the head last."""
         return self.net.weight_names()
 
-    def examples(self, split: str) -> Split:
-        """The first `EXAMPLES` of a split, in the network's dtype."""
+    def examples(self, split: str) -> tuple[Tensor, Tensor]:
+        """The first `EXAMPLES` of a split, x in the network's dtype and y."""
         part = getattr(self.data, split)
         dtype = next(iter(self.params.values())).dtype
-        return Split(part.x[:EXAMPLES].to(dtype), part.y[:EXAMPLES])
+        return part.x[:EXAMPLES].to(dtype), part.y[:EXAMPLES]
 
     def loss(self, params: Tensors, buffers: Tensors, x: Tensor, y: Tensor) -> Tensor:
         """One member's mean cross-entropy as in training, updating nothing."""
@@ -97,7 +97,7 @@ class Snapshot:
 
         with norms.using(self.net, "batch"), torch.no_grad():
             parts = vmap(traced, in_dims=(0, 0, None))(
-                self.params, self.buffers, self.examples("test").x
+                self.params, self.buffers, self.examples("test")[0]
             )
         return Trace(**parts)
 

@@ -1,0 +1,138 @@
+"""A run is stored, found again, resumed where it stopped, and redone when its source changes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from bnbook import experiments
+from bnbook.experiments import Experiment, ExperimentError, Measurement, runner
+from bnbook.record import DamagedRecord, Store, StoreError
+
+CALLS: list[int] = []
+STOP_AT: set[int] = set()
+
+
+@dataclass(frozen=True)
+class Settings:
+    slope: float = 2.0
+
+
+def measure(settings: Settings, seed: int) -> xr.Dataset:
+    """A measurement that says when it is made, and stops where the test wants it to."""
+    if seed in STOP_AT:
+        raise KeyboardInterrupt
+    CALLS.append(seed)
+    values = [settings.slope * seed, 0.0]
+    return xr.Dataset({"effect": ("arm", values)}, coords={"arm": ["with", "without"]})
+
+
+def plan(scale: str) -> Measurement:
+    seeds = {"smoke": 6, "book": 8, "paper": 10}[scale]
+    return Measurement(
+        ("with", "without"), tuple(range(seeds)), measure, Settings(), seeds_per_task=2
+    )
+
+
+@pytest.fixture(autouse=True)
+def made_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An experiment of six seeds in three tasks, that takes no time."""
+    CALLS.clear()
+    STOP_AT.clear()
+    experiment = Experiment("made-up", "Does it?", plan)
+    monkeypatch.setattr(experiments, "get", lambda _: experiment)
+    return iter([None])
+
+
+def run(tmp_path: Path, **options: object) -> xr.Dataset:
+    return runner.run("made-up", "smoke", store=Store(tmp_path), progress=False, **options)  # type: ignore[arg-type]
+
+
+def test_a_record_holds_every_arm_and_seed_and_says_where_it_comes_from(tmp_path: Path) -> None:
+    record = run(tmp_path)
+    assert record.effect.sel(arm="with").values.tolist() == [0, 2, 4, 6, 8, 10]
+    assert record.attrs["question"] == "Does it?"
+    assert record.attrs["scale"] == "smoke"
+    assert json.loads(record.attrs["plan"])["settings"] == {"is": "Settings", "slope": 2.0}
+    assert "torch" in json.loads(record.attrs["versions"])
+    assert record.attrs["wall_time_s"] > 0
+
+
+def test_a_second_run_is_read_from_the_store(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    xr.testing.assert_identical(run(tmp_path), first)
+    assert CALLS == list(range(6))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_interrupted_run_goes_on_after_the_groups_it_finished(tmp_path: Path) -> None:
+    STOP_AT.add(4)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    assert CALLS == [0, 1, 2, 3]
+    STOP_AT.clear()
+    record = run(tmp_path)
+    assert CALLS == [0, 1, 2, 3, 4, 5]
+    assert record.sizes["seed"] == 6
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_more_seeds_are_another_record(tmp_path: Path) -> None:
+    run(tmp_path)
+    assert run(tmp_path, seeds=3).seed.values.tolist() == [0, 1, 2]
+    assert run(tmp_path, seeds=[5, 9]).seed.values.tolist() == [5, 9]
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_change_of_the_source_makes_a_record_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path)
+    monkeypatch.setattr(runner, "source_digest", lambda _: "another source")
+    run(tmp_path)
+    assert CALLS == [*range(6), *range(6)]
+
+
+def test_a_damaged_record_is_computed_again(tmp_path: Path) -> None:
+    first = run(tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.warns(DamagedRecord):
+        again = run(tmp_path)
+    xr.testing.assert_equal(again, first)
+
+
+def test_a_full_disk_stops_the_run_and_keeps_what_was_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = iter([None, OSError(28, "No space left on device")])
+
+    def sync(_: int) -> None:
+        if error := next(writes, None):
+            raise error
+
+    monkeypatch.setattr(os, "fsync", sync)
+    with pytest.raises(StoreError, match="disk is full") as caught:
+        run(tmp_path)
+    assert caught.value.record.seed.values.tolist() == [2, 3]
+    run(tmp_path)
+    assert CALLS == [0, 1, 2, 3, 2, 3, 4, 5]
+
+
+def test_an_executor_gives_the_same_record(tmp_path: Path) -> None:
+    alone = run(tmp_path / "alone")
+    with ThreadPoolExecutor(2) as executor:
+        together = run(tmp_path / "together", executor=executor)
+    xr.testing.assert_equal(together, alone)
+
+
+def test_an_unknown_scale_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ExperimentError, match="smoke"):
+        runner.run("made-up", "smok", store=Store(tmp_path))

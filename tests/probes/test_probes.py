@@ -1,0 +1,273 @@
+"""Every probe against an independent oracle, and none of them leaves a trace."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy.stats import wasserstein_distance
+from torch import Tensor
+
+from bnbook import probes
+from bnbook.data import Dataset, Split
+from bnbook.nets import MLP, MultilayerPerceptron, Trace
+from bnbook.probes.drift import wasserstein
+from bnbook.train import SGD, Member, Population
+
+MEMBERS = (Member("slow", 0, 0.1), Member("fast", 1, 0.5))
+
+
+def toy_data(examples: int = 96) -> Dataset:
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(examples, 6, generator=generator), torch.arange(examples) % 3
+    return Dataset("toy", Split(x[:64], y[:64]), Split(x[64:], y[64:]), ("a", "b", "c"), "0" * 16)
+
+
+def population(norm: str = "batch", activation: str = "tanh") -> Population:
+    spec = MLP((8, 7, 5), activation, norm)
+    trained = Population(spec, SGD(momentum=0.5), 16, MEMBERS, toy_data(), dtype=torch.float64)
+    for _ in range(5):
+        trained.step()
+    return trained
+
+
+def looked_at(norm: str = "batch") -> probes.Snapshot:
+    """A snapshot that has a previous one to compare with."""
+    trained = population(norm)
+    earlier = trained.snapshot()
+    assert earlier.activations
+    trained.step()
+    return trained.snapshot(earlier)
+
+
+def member(
+    s: probes.Snapshot, i: int, params: dict[str, Tensor] | None = None
+) -> MultilayerPerceptron:
+    """Member i as a module of its own."""
+    net = MLP((8, 7, 5), "tanh", "batch").build((6,), 3, seed=0).double()
+    values = (params or s.params) | s.buffers
+    net.load_state_dict({name: value[i].clone() for name, value in values.items()})
+    return net
+
+
+def gradients(net: MultilayerPerceptron, x: Tensor, y: Tensor) -> list[Tensor]:
+    """Gradients of the weights by ordinary backpropagation in training mode."""
+    weights = [net.get_parameter(name) for name in net.weight_names()]
+    return list(torch.autograd.grad(F.cross_entropy(net.train()(x), y), weights))
+
+
+@pytest.mark.parametrize("name", probes.names())
+@pytest.mark.parametrize("norm", ["none", "batch", "noisy-batch"])
+def test_a_probe_leaves_the_population_exactly_as_it_was(name: str, norm: str) -> None:
+    trained = population(norm)
+    state = trained.params | trained.buffers | trained.state.get("velocity", {})
+    before = {key: value.clone() for key, value in state.items()}
+    modes = [module.training for module in trained.net.modules()]
+    generator = torch.get_rng_state()
+    probes.get(name)()(trained.snapshot(trained.snapshot()))
+    assert all(torch.equal(before[key], value) for key, value in state.items())
+    assert modes == [module.training for module in trained.net.modules()]
+    assert torch.equal(generator, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("name", probes.names())
+def test_a_probe_gives_one_finite_row_a_member_with_the_dimensions_it_declares(name: str) -> None:
+    instrument = probes.get(name)()
+    values = instrument(looked_at())
+    assert values.shape[0] == len(MEMBERS)
+    assert values.dim() == 1 + len(instrument.dims)
+    assert values.isfinite().all()
+    for text in (instrument.unit, instrument.source, instrument.__doc__):
+        assert text
+
+
+def test_an_unknown_probe_names_the_nearest() -> None:
+    with pytest.raises(probes.ProbeError, match="weight_norm"):
+        probes.get("weight_nrom")
+
+
+def test_weight_norm_is_the_frobenius_norm() -> None:
+    s = looked_at()
+    values = probes.get("weight_norm")()(s)
+    for i in range(2):
+        net = member(s, i)
+        expected = [math.sqrt((s.params[n][i] ** 2).sum()) for n in net.weight_names()]
+        assert values[i].tolist() == pytest.approx(expected, rel=1e-12)
+
+
+def test_gradient_norm_is_that_of_backpropagation_in_training_mode() -> None:
+    s = looked_at()
+    values = probes.get("gradient_norm")()(s)
+    for i in range(2):
+        found = gradients(member(s, i), s.batch[0][i], s.batch[1][i])
+        assert values[i].tolist() == pytest.approx([g.norm().item() for g in found], rel=1e-9)
+
+
+def test_percentiles_of_a_gaussian_lie_1_036_standard_deviations_out() -> None:
+    z = 3 + 2 * torch.randn(2, 200_000, 4, dtype=torch.float64)
+    s = replace(looked_at())
+    s.activations = Trace(inputs=[z])
+    low, middle, high = probes.get("activation_percentiles")()(s)[0, 0, 0].tolist()
+    assert low == pytest.approx(3 - 1.0364 * 2, abs=0.03)
+    assert middle == pytest.approx(3, abs=0.03)
+    assert high == pytest.approx(3 + 1.0364 * 2, abs=0.03)
+
+
+def test_a_unit_that_does_not_exist_is_refused() -> None:
+    with pytest.raises(probes.ProbeError, match="unit 5 of a layer with 5"):
+        probes.get("activation_percentiles")(units=(5,))(looked_at())
+
+
+def test_wasserstein_distance_agrees_with_scipy() -> None:
+    now, then = torch.randn(2, 50, 3).double(), 2 * torch.randn(2, 50, 3).double() + 1
+    found = wasserstein(now, then)
+    for i in range(2):
+        for c in range(3):
+            expected = wasserstein_distance(now[i, :, c].numpy(), then[i, :, c].numpy())
+            assert found[i, c].item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["wasserstein_drift", "mean_drift"])
+def test_drift_of_a_pure_shift_is_the_shift_in_standard_deviations(name: str) -> None:
+    s = looked_at()
+    then = [torch.randn(2, 40, 6).double() for _ in range(3)]
+    shift = 0.7
+    s.previous = Trace(linear=then, inputs=then, outputs=then)
+    moved = [z + shift for z in then]
+    s.activations = Trace(linear=moved, inputs=moved, outputs=moved)
+    expected = [(shift / z.std(1, correction=0)).mean().item() for z in then]
+    values = probes.get(name)()(s)
+    assert values[:, 0].mean(0).tolist() == pytest.approx(expected, rel=0.1)
+    exact = torch.stack([(shift / z.std(1, correction=0)).mean(1) for z in then], 1)
+    for site in range(3):
+        torch.testing.assert_close(values[:, site], exact)
+
+
+def test_drift_has_nothing_to_say_at_the_first_look() -> None:
+    assert probes.get("mean_drift")()(population().snapshot()).isnan().all()
+
+
+def test_a_unit_that_was_constant_is_left_out_of_the_drift() -> None:
+    s = looked_at()
+    then = torch.randn(2, 40, 6).double()
+    then[:, :, 0] = 1.0
+    s.previous = Trace(linear=[then], inputs=[then], outputs=[then])
+    s.activations = Trace(linear=[then + 1], inputs=[then + 1], outputs=[then + 1])
+    assert probes.get("mean_drift")()(s).isfinite().all()
+
+
+def moved_below(s: probes.Snapshot, layer: int) -> dict[str, Tensor]:
+    """Parameters after the SGD step with momentum, for the layers below `layer` only."""
+    rates = torch.tensor([m.learning_rate for m in MEMBERS], dtype=torch.float64)
+    velocity = TRAINED[id(s)].state["velocity"]
+    after = dict(s.params)
+    for name, value in s.params.items():
+        if name.startswith(tuple(f"layers.{i}." for i in range(layer))):
+            grads = []
+            for i in range(2):
+                net = member(s, i)
+                loss = F.cross_entropy(net.train()(s.batch[0][i]), s.batch[1][i])
+                grads.append(torch.autograd.grad(loss, net.get_parameter(name))[0])
+            step = 0.5 * velocity[name] + torch.stack(grads)
+            after[name] = value - rates.view(-1, *[1] * (value.dim() - 1)) * step
+    return after
+
+
+TRAINED: dict[int, Population] = {}
+
+
+def test_gradient_ics_is_the_change_of_a_gradient_when_the_layers_below_take_their_step() -> None:
+    trained = population()
+    s = trained.snapshot()
+    TRAINED[id(s)] = trained
+    shift, difference, cosine = (
+        probes.get(f"gradient_{n}")()(s) for n in ("shift", "difference", "cosine")
+    )
+    for layer in range(4):
+        params = moved_below(s, layer)
+        for i in range(2):
+            x, y = s.batch[0][i], s.batch[1][i]
+            g = gradients(member(s, i), x, y)[layer].flatten()
+            h = gradients(member(s, i, params), x, y)[layer].flatten()
+            assert difference[i, layer].item() == pytest.approx((g - h).norm().item(), abs=1e-12)
+            assert shift[i, layer].item() == pytest.approx(
+                ((g - h).norm() / g.norm()).item(), abs=1e-11
+            )
+            assert cosine[i, layer].item() == pytest.approx(
+                (g @ h / (g.norm() * h.norm())).item(), abs=1e-11
+            )
+
+
+def test_gradient_ics_of_the_first_layer_is_zero() -> None:
+    values = probes.get("gradient_shift")()(looked_at())
+    assert values[:, 0].tolist() == [0.0, 0.0]
+    assert (values[:, 1:] > 0).all()
+
+
+def test_gradient_ics_vanishes_with_the_learning_rate() -> None:
+    trained = population()
+    trained.learning_rate *= 1e-6
+    assert probes.get("gradient_shift")()(trained.snapshot()).max() < 1e-4
+
+
+def test_coupling_is_the_elasticity_found_by_finite_differences() -> None:
+    s = looked_at()
+    values = probes.get("coupling")()(s)
+    names, step = s.weight_names, 1e-6
+    for moved in range(4):
+        for i in range(2):
+            x, y = s.batch[0][i], s.batch[1][i]
+            net = member(s, i)
+            grads = gradients(net, x, y)
+            weight = net.get_parameter(names[moved])
+            direction = grads[moved] / grads[moved].norm() * weight.norm()
+            with torch.no_grad():
+                weight += step * direction.detach()
+            after = gradients(net, x, y)
+            for layer in range(4):
+                change = (after[layer] - grads[layer]).norm() / step / grads[layer].norm()
+                assert values[i, moved, layer].item() == pytest.approx(change.item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_accuracy_and_loss_are_those_of_each_kind_of_statistics(split: str) -> None:
+    s = looked_at()
+    part = getattr(s.data, split)
+    x, y = part.x.double(), part.y
+    found = {
+        n: probes.get(n)()(s)[:, probes.base.SPLITS.index(split)] for n in ("accuracy", "loss")
+    }
+    for i in range(2):
+        net = member(s, i)
+        batches = x.split(16)[: len(x) // 16]
+        logits = {"batch": torch.cat([net.train()(batch) for batch in batches])}
+        logits["population"] = member(s, i).eval()(x)
+        precise = member(s, i)
+        set_exact_moments(precise, s.data.train.x.double())
+        logits["precise"] = precise.eval()(x)
+        for k, kind in enumerate(probes.base.STATISTICS):
+            right = (logits[kind].argmax(1) == y[: len(logits[kind])]).double().mean()
+            loss = F.cross_entropy(logits[kind], y[: len(logits[kind])])
+            assert found["accuracy"][i, k].item() == pytest.approx(right.item())
+            assert found["loss"][i, k].item() == pytest.approx(loss.item(), rel=1e-9)
+
+
+def set_exact_moments(net: MultilayerPerceptron, x: Tensor) -> None:
+    """Moments of the whole set, layer by layer, written with nothing but linear algebra."""
+    h = x
+    for layer in net.layers:
+        z = h @ layer.linear.weight.T
+        mean, var = z.mean(0), z.var(0, correction=0)
+        layer.norm.running_mean.copy_(mean)
+        layer.norm.running_var.copy_(var)
+        normalised = (z - mean) / torch.sqrt(var + layer.norm.eps)
+        h = torch.tanh(normalised * layer.norm.weight + layer.norm.bias)
+
+
+def test_the_kinds_of_statistics_agree_where_there_are_none() -> None:
+    values = probes.get("loss")()(looked_at("none"))
+    assert torch.equal(values[..., 0], values[..., 1])
+    assert torch.equal(values[..., 1], values[..., 2])
