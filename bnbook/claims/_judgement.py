@@ -48,9 +48,8 @@ class Judgement:
         text = f"{self.effect} {self.claim.unit}".rstrip()
         if not self.claim.unit.startswith("log ratio") or self.effect.n < 2:
             return text
-        limits = (self.effect.estimate, self.effect.low, self.effect.high)
-        ratio = "×{:.3g} [{:.3g}, {:.3g}]".format(*map(math.exp, limits))
-        return f"{text}, that is {ratio}"
+        limits = map(math.exp, (self.effect.estimate, self.effect.low, self.effect.high))
+        return f"{text}, that is ×{Interval(*limits, self.effect.n)}"
 
     @property
     def basis(self) -> str:

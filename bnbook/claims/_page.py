@@ -31,8 +31,9 @@ CELL = "text-align:left;vertical-align:top;padding:0.2em 0.8em 0.2em 0;backgroun
 
 def verdict_word(verdict: Verdict) -> str:
     """The verdict with its sign, which screen readers skip."""
+    style = "white-space:nowrap;color:var(--bn-verdict, currentColor)"
     return (
-        f'<strong class="bn-verdict-word" style="color:var(--bn-verdict, currentColor)">'
+        f'<strong class="bn-verdict-word" style="{style}">'
         f'<span aria-hidden="true">{SIGNS[verdict]}</span> {verdict.capitalize()}</strong>'
     )
 
@@ -82,7 +83,8 @@ def _chapter(table: Table, name: str, width: int) -> str:
     for each in table.chapters[name]:
         lost = f" ({each.excluded} left out)" if each.excluded else ""
         cells = (
-            f'<a href="{page}#{anchor(each.claim.id)}">{escape(each.claim.id)}</a>',
+            f'<a href="{page}#{anchor(each.claim.id)}" style="white-space:nowrap">'
+            f"{escape(each.claim.id)}</a>",
             escape(each.claim.says),
             escape(", ".join(each.claim.sources)),
             escape(each.effect_text) + _strata(each),

@@ -155,7 +155,7 @@ def test_every_colour_is_that_of_the_text_unless_a_stylesheet_says_otherwise(dec
 def test_a_log_ratio_is_shown_as_a_ratio_too(declared: Any) -> None:
     declared(replace(CLAIM, unit="log ratio of loss"))
     shown = str(claims.judge("made-1", record(math.log(2))))
-    assert "that is ×2 [2, 2]" in shown
+    assert "log ratio of loss, that is ×2.0000 [1.998" in shown
 
 
 def test_the_scoreboard_groups_by_chapter_and_links_to_each_box(
