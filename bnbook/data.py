@@ -219,7 +219,7 @@ def _download(name: str, source: Source, where: Path) -> None:
         socket.setdefaulttimeout(patience)
 
 
-def _torchvision() -> Any:
+def torchvision_datasets() -> Any:
     """Import `torchvision.datasets`, also where torchvision's compiled operators do not load.
 
     The import then fails on the shape rules of two operators that no data set uses. To declare
@@ -258,7 +258,7 @@ def _read_mnist_5k(where: Path) -> tuple[Raw, Raw]:
 
 def _read_idx(name: str, where: Path) -> tuple[Raw, Raw]:
     """Read MNIST's four files strictly: `torchvision.datasets.MNIST` overlooks a wrong length."""
-    parse = _torchvision().mnist.read_sn3_pascalvincent_tensor
+    parse = torchvision_datasets().mnist.read_sn3_pascalvincent_tensor
     tensors = []
     for path in (where / file for file in SOURCES[name].files):
         try:
@@ -270,7 +270,7 @@ def _read_idx(name: str, where: Path) -> tuple[Raw, Raw]:
 
 
 def _read_cifar10(where: Path) -> tuple[Raw, Raw]:
-    datasets = _torchvision()
+    datasets = torchvision_datasets()
     kind = datasets.CIFAR10
     meta = (kind.meta["filename"], kind.meta["md5"])
     for file, md5 in (*kind.train_list, *kind.test_list, meta):
@@ -313,7 +313,7 @@ def _find_folder(name: str, where: Path, here: Path) -> Path:
 def _list_images(path: Path) -> Any:
     """List one split as a `torchvision.datasets.ImageFolder`."""
     try:
-        return _torchvision().ImageFolder(str(path))
+        return torchvision_datasets().ImageFolder(str(path))
     except FileNotFoundError as error:  # no such folder, no class in it, or a class without image
         expected = f"expected {path}/<class>/ with at least one image in each"
         raise DataError(f"{error}; {expected}") from error
@@ -372,7 +372,7 @@ def _idx_source(kind: str, name: str, classes: tuple[str, ...]) -> Source:
         read=partial(_read_idx, name),
         files=files,
         archives=tuple(f"{file}.gz" for file in files),
-        download=lambda folder: getattr(_torchvision(), kind)(folder, download=True),
+        download=lambda folder: getattr(torchvision_datasets(), kind)(folder, download=True),
     )
 
 
@@ -395,6 +395,6 @@ SOURCES: dict[str, Source] = {
         read=_read_cifar10,
         files=tuple(f"cifar-10-batches-py/{file}" for file in CIFAR10_FILES),
         archives=("cifar-10-python.tar.gz",),
-        download=lambda folder: _torchvision().CIFAR10(folder, download=True),
+        download=lambda folder: torchvision_datasets().CIFAR10(folder, download=True),
     ),
 }

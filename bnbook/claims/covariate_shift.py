@@ -35,13 +35,13 @@ def less_drift(record: xr.Dataset) -> xr.DataArray:
 
 
 def less_gradient_shift(record: xr.Dataset) -> xr.DataArray:
-    """How many times more gradients shift without BN, as a logarithm; no layer lies below the first."""
+    """How many times more gradients shift without BN, as a logarithm, the first layer left out."""
     shift = record.gradient_shift.isel(layer=slice(1, None)).mean(["step", "layer"])
     return log_ratio(shift, "none", "batch")
 
 
 def progress(record: xr.Dataset) -> xr.DataArray:
-    """Accuracy (arm, seed, seen as): in training, averaged over the looks, and at the end, on test data.
+    """Accuracy (arm, seed, seen): in training, averaged over the looks, and at the end.
 
     The looks are evenly spaced in the logarithm of the step, so the average rewards speed. Batch
     statistics show the network as it trains, noise included; at the end it is judged as it would
@@ -55,7 +55,7 @@ def progress(record: xr.Dataset) -> xr.DataArray:
 
 
 def coupling(record: xr.Dataset) -> xr.DataArray:
-    """Geometric mean over the looks of the coupling (arm, seed, direction) of first and last layer."""
+    """Coupling of the first and the last hidden layer, geometric mean over the looks."""
     up = record.coupling.sel(moved=FIRST, layer=LAST, drop=True)
     down = record.coupling.sel(moved=LAST, layer=FIRST, drop=True)
     both = xr.concat([up, down], "direction").assign_coords(

@@ -89,7 +89,7 @@ def measure(cats: Cats, seed: int) -> xr.Dataset:
 
 def plan(scale: str) -> Measurement:
     """Three fits a shift; more seeds at larger scales."""
-    seeds = {"smoke": 5, "book": 40, "paper": 200}[scale]
+    seeds = {"smoke": 5, "book": 20, "paper": 200}[scale]
     return Measurement(ARMS, tuple(range(seeds)), measure, Cats(), seeds_per_task=20)
 
 
