@@ -1,0 +1,20 @@
+"""From a record to a picture with its words: one function for each shape of data."""
+
+from bnbook.figures.curves import curves
+from bnbook.figures.dots import dots
+from bnbook.figures.effects import effects
+from bnbook.figures.figure import Drawing, Figure
+from bnbook.figures.heatmap import heatmap
+from bnbook.figures.percentiles import percentiles
+from bnbook.figures.scatter import scatter
+
+__all__ = [
+    "Drawing",
+    "Figure",
+    "curves",
+    "dots",
+    "effects",
+    "heatmap",
+    "percentiles",
+    "scatter",
+]
