@@ -1,5 +1,6 @@
 """From a record to a picture with its words: one function for each shape of data."""
 
+from bnbook.figures.cats import cats
 from bnbook.figures.curves import curves
 from bnbook.figures.dots import dots
 from bnbook.figures.effects import effects
@@ -11,6 +12,7 @@ from bnbook.figures.scatter import scatter
 __all__ = [
     "Drawing",
     "Figure",
+    "cats",
     "curves",
     "dots",
     "effects",
