@@ -10,7 +10,8 @@ import importlib
 import pkgutil
 from typing import Any
 
-from bnbook.norms.base import Mode, Norm, NormError, precise_statistics, register, registry, using
+from bnbook.norms.base import Mode, Norm, NormError, register, registry, using
+from bnbook.norms.statistics import adapt_statistics, precise_statistics
 from bnbook.text import unknown
 
 for _module in pkgutil.iter_modules(__path__):
@@ -20,6 +21,7 @@ __all__ = [
     "Mode",
     "Norm",
     "NormError",
+    "adapt_statistics",
     "get",
     "make",
     "names",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 Mode = Literal["train", "batch", "population", "collect"]
 """Which statistics a normaliser uses.
 
-train        those of the batch, and the running ones move towards them (`module.train()`)
-batch        those of the batch; nothing is updated
+train        those of training, and the running ones move towards the batch's (`module.train()`)
+batch        those of training; nothing is updated
 population   the running ones (`module.eval()`)
 collect      those of the batch, while the running ones become the pooled moments of all the
              values seen since `reset_statistics`: this is how `precise_statistics` is computed
@@ -34,6 +35,10 @@ class Norm(nn.Module):
     normalise weights override `transform_weight`. `keeps_statistics` says whether batch,
     population and precise statistics can differ at all; `absorbs_bias`, whether a constant added
     to every value of a channel gets no gradient, so that networks leave it out.
+
+    What holds for all: NaN and infinity are not looked for; they spread to whatever shares a
+    moment with them, running statistics included, as in torch. Values that are normalised by
+    moments of their own and do not vary become β, with finite gradients, because ε > 0.
     """
 
     keeps_statistics = False
@@ -57,8 +62,20 @@ class Norm(nn.Module):
         """The weight (out, in, …) that the layer before this normaliser really uses."""
         return weight
 
+    def statistics(self) -> tuple[Tensor, ...]:
+        """The running moments themselves, first the means (C,); empty if there are none."""
+        return ()
+
     def reset_statistics(self) -> None:
         """Forget the running statistics, if there are any."""
+
+    def population_map(self) -> tuple[Tensor, Tensor] | None:
+        """(A, c) with A·z + c what population mode does to the channels of every position.
+
+        A is (C,) where channels are scaled one by one, or (C, C); c is (C,). None where the
+        output of a position depends on other positions, so that there is no such map.
+        """
+        return None
 
     def seed_noise(self, generator: torch.Generator) -> None:
         """Fix the random numbers of a normaliser that draws any; called once, when it is built."""
@@ -71,8 +88,28 @@ class Norm(nn.Module):
                 f"it takes (N, {self.num_features}, …): channels are dimension 1"
             )
 
+    def check_count(self, count: int, z: Tensor, per: str = "channel") -> None:
+        """Raise `NormError` unless moments are taken over two values or more."""
+        if count < 2:
+            raise NormError(
+                f"{tuple(z.shape)} gives {type(self).__name__}({self.num_features}) one value per "
+                f"{per}: its variance is 0, and the output would not depend on it. "
+                "Use a larger batch, another normaliser or, where there is one, mode 'population'"
+            )
+
     def extra_repr(self) -> str:
         return str(self.num_features)
+
+
+def positive(name: str, value: float) -> float:
+    """`value`, a positive finite number; anything else is a `NormError`.
+
+    Every ε must be positive, as in torch: with 0 a constant channel would be divided by 0. In
+    float64, 1e-30 is as good as none.
+    """
+    if not 0 < value < math.inf:
+        raise NormError(f"{name} is {value}; it must be positive (1e-30 is as good as none)")
+    return value
 
 
 def register(name: str) -> Callable[[type[Norm]], type[Norm]]:
@@ -88,41 +125,19 @@ def register(name: str) -> Callable[[type[Norm]], type[Norm]]:
 
 
 @contextmanager
-def using(net: nn.Module, mode: Mode) -> Iterator[nn.Module]:
-    """Let every normaliser of `net` use `mode` inside the block, and restore it afterwards."""
+def using(net: nn.Module, mode: str) -> Iterator[nn.Module]:
+    """Let every normaliser of `net` use `mode` inside the block, and restore it afterwards.
+
+    `mode` is a `Mode`; any other name is a `NormError`.
+    """
     if mode not in get_args(Mode):
         raise NormError(f"mode {mode!r} is none of {', '.join(get_args(Mode))}")
     norms = [module for module in net.modules() if isinstance(module, Norm)]
     before = [norm.mode for norm in norms]
     try:
         for norm in norms:
-            norm.mode = mode
+            norm.mode = cast(Mode, mode)
         yield net
     finally:
         for norm, mode_before in zip(norms, before, strict=True):
             norm.mode = mode_before
-
-
-@torch.no_grad()
-def precise_statistics(net: nn.Module, batches: Iterable[Tensor]) -> nn.Module:
-    """Replace running statistics by the pooled moments over `batches` at the present weights.
-
-    Each batch is normalised by itself on its way through; μ is the mean and σ² the biased
-    variance of all the values a channel saw, so that one batch holding the whole training set
-    gives exactly the moments of the data. Changes `net` in place and returns it.
-    Source: wu2021rethinking ("PreciseBN").
-    """
-    kept = [m for m in net.modules() if isinstance(m, Norm) and m.keeps_statistics]
-    batches_before = [m.num_batches_tracked.clone() for m in kept]
-    for norm in kept:
-        norm.reset_statistics()
-    seen = False
-    with using(net, "collect"):
-        for x in batches:
-            net(x)
-            seen = True
-    if not seen:
-        raise NormError("precise statistics need at least one batch")
-    for norm, count in zip(kept, batches_before, strict=True):
-        norm.num_batches_tracked.copy_(count)
-    return net

@@ -1,15 +1,18 @@
-"""Batch normalization, written out."""
+"""Batch normalization: the equation, and the fused kernel that is tested against it."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+import torch.nn.functional as F
+from torch import Tensor
 
-from bnbook.norms.base import Norm, NormError, register
+from bnbook.norms.affine import per_channel
+from bnbook.norms.base import register
+from bnbook.norms.running import RunningNorm
 
 
 @register("batch")
-class BatchNorm(Norm):
+class BatchNorm(RunningNorm):
     """BN(z) = γ·(z − μ)/√(σ² + ε) + β, with μ and σ² over all dimensions but the channel's.
 
     For z (N, C) the moments run over m = N values a channel, for (N, C, L) over N·L, for
@@ -19,14 +22,13 @@ class BatchNorm(Norm):
     num_batches_tracked. Where the statistics come from is `mode` (see `bnbook.norms.base.Mode`).
 
     `momentum` is the weight of the new batch in the running statistics (torch's convention).
-    ε = 0 is allowed wherever no channel is constant. Source: ioffe2015batch.
+    The equation as written is `standardise(z, *moments(z), eps)`; torch's fused kernel computes
+    it here, alone and stacked. One value per channel is an error unless the mode is population.
+    Source: ioffe2015batch.
     """
 
-    keeps_statistics = True
     absorbs_bias = True
-    running_mean: Tensor
     running_var: Tensor
-    num_batches_tracked: Tensor
 
     def __init__(
         self,
@@ -36,74 +38,48 @@ class BatchNorm(Norm):
         momentum: float = 0.1,
         affine: bool = True,
     ) -> None:
-        super().__init__(num_features)
-        if eps < 0:
-            raise NormError(f"eps is {eps}; it is added to a variance and cannot be negative")
-        if not 0 < momentum <= 1:
-            raise NormError(f"momentum is {momentum}; it must lie in (0, 1]")
-        self.eps = eps
-        self.momentum = momentum
-        self.weight = nn.Parameter(torch.ones(num_features)) if affine else None
-        self.bias = nn.Parameter(torch.zeros(num_features)) if affine else None
-        self.register_buffer("running_mean", torch.zeros(num_features))
+        super().__init__(num_features, eps=eps, momentum=momentum, affine=affine)
         self.register_buffer("running_var", torch.ones(num_features))
-        self.register_buffer("num_batches_tracked", torch.tensor(0))
 
     def forward(self, z: Tensor) -> Tensor:
         self.check_input(z)
         if self.mode == "population":
-            mean, var = self.running_mean, self.running_var
-        else:
-            mean, var = self._batch_moments(z)
-        scale = torch.rsqrt(var + self.eps)
-        if self.weight is not None:
-            scale = scale * self.weight
-        centred = z - per_channel(mean, z)
-        if self.bias is None:
-            return centred * per_channel(scale, z)
-        return torch.addcmul(per_channel(self.bias, z), centred, per_channel(scale, z))
+            return self.with_running_statistics(z)
+        count = values_per_channel(z)
+        self.check_count(count, z)
+        running: tuple[Tensor | None, Tensor | None] = (None, None)
+        if self.mode == "train":
+            self.num_batches_tracked.add_(1)
+            running = self.statistics()
+        elif self.mode == "collect":
+            self.pool(*moments(z.detach()), count)
+        return F.batch_norm(z, *running, self.weight, self.bias, True, self.momentum, self.eps)
+
+    def with_running_statistics(self, z: Tensor) -> Tensor:
+        """γ·(z − μ)/√(σ² + ε) + β with the running μ and σ², to which no gradient flows."""
+        running = self.running_mean.detach(), self.running_var.detach()
+        return F.batch_norm(z, *running, self.weight, self.bias, False, 0.0, self.eps)
+
+    def population_map(self) -> tuple[Tensor, Tensor]:
+        scale = torch.rsqrt(self.running_var + self.eps)
+        if self.weight is None or self.bias is None:
+            return scale, -self.running_mean * scale
+        return self.weight * scale, self.bias - self.running_mean * (self.weight * scale)
+
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        return self.running_mean, self.running_var
+
+    def spread_between(self, shift: Tensor) -> Tensor:
+        return shift.square()
 
     def reset_statistics(self) -> None:
-        """Back to mean 0, variance 1, no batches seen."""
-        self.running_mean.zero_()
+        super().reset_statistics()
         self.running_var.fill_(1)
-        self.num_batches_tracked.zero_()
 
-    def _batch_moments(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        mean, var = moments(z)
-        count = z.numel() // z.shape[1]
-        with torch.no_grad():
-            if self.mode == "train":
-                if count < 2:
-                    raise NormError(
-                        f"{tuple(z.shape)} holds one value per channel: its variance is 0 and "
-                        "batch statistics say nothing. Use a larger batch, or mode 'population'"
-                    )
-                self._move_towards(mean.detach(), var.detach() * (count / (count - 1)))
-            elif self.mode == "collect":
-                self._pool(mean.detach(), var.detach(), count)
-        return mean, var
 
-    def _move_towards(self, mean: Tensor, unbiased_var: Tensor) -> None:
-        keep = 1 - self.momentum
-        self.running_mean.mul_(keep).add_(mean, alpha=self.momentum)
-        self.running_var.mul_(keep).add_(unbiased_var, alpha=self.momentum)
-        self.num_batches_tracked.add_(1)
-
-    def _pool(self, mean: Tensor, var: Tensor, count: int) -> None:
-        """Moments of two sets of values from the moments of each (Chan et al.'s formula).
-
-        While statistics are collected, num_batches_tracked counts pooled values.
-        """
-        self.num_batches_tracked.add_(count)
-        share = count / self.num_batches_tracked
-        shift = mean - self.running_mean
-        between = shift.square() * (share * (1 - share))
-        self.running_var.copy_(self.running_var * (1 - share) + var * share + between)
-        self.running_mean.add_(shift * share)
-
-    def extra_repr(self) -> str:
-        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+def values_per_channel(z: Tensor) -> int:
+    """m, the number of values over which the moments of a channel of z (N, C, …) are taken."""
+    return z.numel() // z.shape[1]
 
 
 def moments(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -113,6 +89,6 @@ def moments(z: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (z - per_channel(mean, z)).square().mean(dims)
 
 
-def per_channel(values: Tensor, z: Tensor) -> Tensor:
-    """`values` (C,) shaped to broadcast along the channels of z (N, C, …)."""
-    return values.view(-1, *[1] * (z.dim() - 2))
+def standardise(z: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
+    """x̂ = (z − μ)/√(σ² + ε), channel by channel; mean and var are (C,)."""
+    return (z - per_channel(mean, z)) * per_channel(torch.rsqrt(var + eps), z)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bnbook.norms.affine import per_channel
 from bnbook.norms.base import register
-from bnbook.norms.batch import BatchNorm, per_channel
+from bnbook.norms.batch import BatchNorm
 from bnbook.norms.counter import hashed, normal, uniform
 
 

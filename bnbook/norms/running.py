@@ -1,0 +1,71 @@
+"""Running moments: what a normaliser remembers of the batches it has seen."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from bnbook.norms.affine import Affine
+from bnbook.norms.base import NormError, positive
+
+
+class RunningNorm(Affine):
+    """A normaliser that keeps a running mean and a running second central moment, the spread.
+
+    The spread is whatever the subclass normalises by, a variance or a covariance: it registers
+    the buffer, hands out both moments in `statistics`, and says what the distance between two
+    means adds to the spread of their union in `spread_between`.
+    """
+
+    keeps_statistics = True
+    running_mean: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, num_features: int, *, eps: float, momentum: float, affine: bool) -> None:
+        super().__init__(num_features, affine=affine)
+        if not 0 < momentum <= 1:
+            raise NormError(f"momentum is {momentum}; it must lie in (0, 1]")
+        self.eps = positive("eps", eps)
+        self.momentum = momentum
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("num_batches_tracked", torch.tensor(0))
+
+    @abstractmethod
+    def statistics(self) -> tuple[Tensor, Tensor]:
+        """The running mean (C,) and the running spread, the buffers themselves."""
+
+    @abstractmethod
+    def spread_between(self, shift: Tensor) -> Tensor:
+        """The spread of two equally likely points `shift` (C,) apart, times 4."""
+
+    @torch.no_grad()
+    def move_towards(self, mean: Tensor, spread: Tensor) -> None:
+        """One step of the exponential moving average: running ← (1 − α)·running + α·batch."""
+        for running, batch in zip(self.statistics(), (mean, spread), strict=True):
+            running.mul_(1 - self.momentum).add_(batch.detach(), alpha=self.momentum)
+        self.num_batches_tracked.add_(1)
+
+    @torch.no_grad()
+    def pool(self, mean: Tensor, spread: Tensor, count: int) -> None:
+        """Moments of the union of two sets of values from the moments of each.
+
+        `count` is the number of new values a channel; the formula is Chan, Golub and LeVeque's.
+        While statistics are collected, num_batches_tracked counts pooled values.
+        """
+        running_mean, running_spread = self.statistics()
+        self.num_batches_tracked.add_(count)
+        share = count / self.num_batches_tracked.to(mean.dtype)
+        shift = mean - running_mean
+        between = self.spread_between(shift) * (share * (1 - share))
+        running_spread.copy_(running_spread * (1 - share) + spread * share + between)
+        running_mean.add_(shift * share)
+
+    def reset_statistics(self) -> None:
+        """Back to mean 0, spread 1, no batches seen."""
+        self.running_mean.zero_()
+        self.num_batches_tracked.zero_()
+
+    def extra_repr(self) -> str:
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
