@@ -1,0 +1,157 @@
+"""The mathematics of the normalisers as small functions: what the chapters show and tests prove.
+
+Everything here is exact and meant for float64. Nothing is registered and nothing is trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.func import grad, jvp
+
+from bnbook.norms.affine import per_channel
+from bnbook.norms.batch import moments, standardise
+
+
+def batch_norm_backward(
+    z: Float[Tensor, "m channels *positions"],
+    gradient: Float[Tensor, "m channels *positions"],
+    gamma: Float[Tensor, " channels"],
+    eps: float,
+) -> Float[Tensor, "m channels *positions"]:
+    """∂L/∂z = (γ/√(σ² + ε))·(g − ḡ − x̂·mean(g·x̂)), with g = ∂L/∂BN(z) and means as in BN.
+
+    Source: ioffe2015batch.
+    """
+    mean, var = moments(z)
+    x = standardise(z, mean, var, eps)
+    mean_g, mean_gx = moments(gradient)[0], moments(gradient * x)[0]
+    inner = gradient - per_channel(mean_g, z) - x * per_channel(mean_gx, z)
+    return inner * per_channel(gamma * torch.rsqrt(var + eps), z)
+
+
+def batch_jacobian(z: Float[Tensor, " m"], eps: float, gamma: float = 1.0) -> Float[Tensor, "m m"]:
+    """∂BN(z)_a/∂z_b of one channel: (γ/√(σ² + ε))·(I − 11ᵀ/m − x̂x̂ᵀ/m).
+
+    Times √(σ² + ε)/γ its singular values are 1 (m − 2 times), ρ = ε/(σ² + ε) and 0: it projects
+    out the constant direction, and all but ρ of the direction of x̂.
+    """
+    m = len(z)
+    var = z.var(correction=0)
+    x = (z - z.mean()) * torch.rsqrt(var + eps)
+    projection = torch.eye(m, dtype=z.dtype) - 1 / m - torch.outer(x, x) / m
+    return gamma * torch.rsqrt(var + eps) * projection
+
+
+def kept_share(var: Tensor, eps: float) -> Tensor:
+    """ρ = ε/(σ² + ε): what BN's backward pass leaves of a gradient along x̂."""
+    return eps / (var + eps)
+
+
+def scale_gauge(
+    weight: Float[Tensor, " out *fan_in"], gradient: Float[Tensor, " out *fan_in"]
+) -> Float[Tensor, " out"]:
+    """⟨w, ∂L/∂w⟩ of each unit: how the loss changes as the unit's weights grow.
+
+    For a unit without bias before BN it is ρ·γ·∂L/∂γ exactly, with ρ = `kept_share` of the
+    variance of what the unit gives: 0 for ε → 0, where the loss does not depend on the scale.
+    Source: vanlaarhoven2017l2.
+    """
+    return (weight * gradient).flatten(1).sum(1)
+
+
+def curvature_gauge(loss: Callable[[Tensor], Tensor], w: Tensor) -> float:
+    """‖H·w + ∇L‖/‖∇L‖, with H the Hessian of `loss` at w.
+
+    0 where the loss does not depend on the scale of w: ∇L(a·w) = ∇L(w)/a, differentiated by a at
+    a = 1, says H·w = −∇L. So it is for weights before BN in training mode as ε → 0, and not in
+    population mode, whose loss is another function.
+    """
+    gradient, product, *_ = jvp(grad(loss), (w,), (w,))
+    return float(((product + gradient).norm() / gradient.norm()).detach())
+
+
+@dataclass(frozen=True)
+class NaiveRun:
+    """What `naive_normalization` saw before each step, and after the last: all (steps + 1,)."""
+
+    bias: Float[Tensor, " looks"]
+    loss: Float[Tensor, " looks"]
+
+
+def naive_normalization(
+    inputs: Float[Tensor, " n"],
+    targets: Float[Tensor, " n"],
+    *,
+    steps: int,
+    learning_rate: float,
+    through_mean: bool = False,
+) -> NaiveRun:
+    """Gradient descent on the bias b of x = u + b, which is centred by x̂ = x − mean(x) after it.
+
+    The loss is mean(½(x̂ − t)²). With `through_mean` false the step takes mean(x) for a constant,
+    as one that normalises outside the gradient step does: each step adds −η·mean(x̂ − t) = η·t̄ to
+    b, x̂ and the loss do not change, and b_k = b_0 + k·η·t̄ grows for ever. With it true the
+    gradient is 0 and b stays. Starts at b = 0. Source: ioffe2015batch, section 2.
+    """
+    bias = torch.zeros((), dtype=inputs.dtype)
+
+    def loss(bias: Tensor) -> Tensor:
+        x = inputs + bias
+        mean = x.mean()
+        return 0.5 * (x - (mean if through_mean else mean.detach()) - targets).square().mean()
+
+    biases, losses = [bias], [loss(bias)]
+    for _ in range(steps):
+        bias = bias - learning_rate * grad(loss)(bias)
+        biases.append(bias)
+        losses.append(loss(bias))
+    return NaiveRun(torch.stack(biases), torch.stack(losses))
+
+
+def ema_lag(
+    steps: Float[Tensor, " looks"], momentum: float, drift: float, start: float = 0.0
+) -> Float[Tensor, " looks"]:
+    """running_t − μ_t for batches whose moment drifts linearly, μ_t = μ_0 + drift·t.
+
+    With running ← (1 − α)·running + α·μ_t, α = `momentum`, at t = 1, 2, …, and running_0 − μ_0 =
+    `start`, the lag is start·(1 − α)^t − drift·((1 − α)/α)·(1 − (1 − α)^t): a start that is
+    forgotten, and a delay that tends to (1 − α)/α steps.
+    """
+    forgotten = (1 - momentum) ** steps
+    return start * forgotten - drift * (1 - momentum) / momentum * (1 - forgotten)
+
+
+def effective_count(
+    examples: int, correlation: Float[Tensor, "positions positions"]
+) -> Float[Tensor, ""]:
+    """How many independent values tell the mean of a channel as well as a convolutional batch.
+
+    N·P²/Σ_pq R_pq for N independent examples whose P positions have the correlation matrix R, so
+    that Var μ_B = σ²/(that): N·P for R = I, N for R = 1, N·P/(1 + (P − 1)·r) for one r throughout.
+    """
+    return examples * len(correlation) ** 2 / correlation.sum()
+
+
+def whitened_covariance(cov: Float[Tensor, "c c"], eps: float) -> Float[Tensor, "c c"]:
+    """(Σ + εI)⁻¹Σ: the covariance of a batch of covariance Σ after ZCA whitening."""
+    regular = cov + eps * torch.eye(len(cov), dtype=cov.dtype)
+    return regular.inverse() @ cov
+
+
+def newton_variance(
+    share: Float[Tensor, " directions"], iterations: int
+) -> Float[Tensor, " directions"]:
+    """s·p(s)², the variance iterative whitening gives a direction with share s of the trace.
+
+    p ← (3p − p³·s)/2 from 1: after k steps about s·(9/4)^k while that is small, and then 1.
+    Source: huang2019iterative.
+    """
+    p = torch.ones_like(share)
+    for _ in range(iterations):
+        p = 1.5 * p - 0.5 * p**3 * share
+    return share * p.square()
