@@ -1,0 +1,76 @@
+"""The figure and the claim at the top of README.md, measured: `make readme` writes them.
+
+What README shows is what `lead` returns, and the lines it prints are those of `lead`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from textwrap import dedent
+
+import bnbook
+from bnbook import claims, figures
+from bnbook.claims import Judgement
+from bnbook.figures import Figure
+
+START, END = "<!-- measured: make readme -->", "<!-- end of measured -->"
+PICTURES = "book/_static/readme-{theme}.png"
+
+
+def lead() -> tuple[Figure, Judgement]:
+    """The one figure and the one claim that README opens with."""
+    record = bnbook.run("internal-shift")
+    seen = {"split": "train", "statistics": "batch"}
+    figure = figures.curves(record, "accuracy", select=seen, ylabel="training accuracy")
+    judgement = claims.judge("shift-5", record)
+    return figure, judgement
+
+
+def lines() -> str:
+    """The code of `lead` as a reader would type it."""
+    body = inspect.getsource(lead).partition('"""\n')[2].rpartition("    return")[0]
+    return f"import bnbook\nfrom bnbook import claims, figures\n\n{dedent(body)}"
+
+
+def block(figure: Figure, judgement: Judgement) -> str:
+    """The Markdown between the two marks of README.md."""
+    light, dark = (PICTURES.format(theme=theme) for theme in ("light", "dark"))
+    alt = figure.alt.replace('"', "&quot;")
+    strata = [
+        f"- {judgement.claim.stratified_by} {name}: {effect} {judgement.claim.unit}, "
+        f"n = {effect.n}: **{verdict}**"
+        for name, (effect, verdict) in judgement.strata.items()
+    ]
+    parts = [
+        START,
+        f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{dark}">\n'
+        f'  <img alt="{alt}" src="{light}" width="700">\n</picture>',
+        f"> {judgement.claim.says}",
+        f"Measured: effect {judgement.effect_text}, 95 % interval ({judgement.basis}); "
+        f"{judgement.bound}. Verdict: **{judgement.verdict}**.",
+        "\n".join(strata),
+        f"```python\n{lines()}```",
+        END,
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def write(root: Path = Path()) -> None:
+    """Measure, and put the result into README.md and its pictures under `root`.
+
+    `ValueError` if README.md lacks the two marks.
+    """
+    readme = root / "README.md"
+    before, start, rest = readme.read_text().partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise ValueError(f"{readme} needs the two lines {START} and {END}, and has not both")
+    figure, judgement = lead()
+    for theme in ("light", "dark"):
+        figure.save(root / PICTURES.format(theme=theme), theme)
+    readme.write_text(before + block(figure, judgement) + after)
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,37 @@
+"""Binder gets what the package needs, for the CPU, and no package's host is named."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+CONDA = {"torch": "pytorch-cpu", "netcdf4": "netcdf4", "matplotlib": "matplotlib-base"}
+
+
+def bounds(requirements: list[str]) -> dict[str, str]:
+    """Name -> bound of each requirement."""
+    found = (re.match(r"([\w-]+)([=<>]=\S+)", each) for each in requirements)
+    return {name.lower(): bound for name, bound in (each.groups() for each in found if each)}
+
+
+def test_binder_has_what_the_package_depends_on() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    environment = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())
+    there = bounds(environment["dependencies"])
+    needed = bounds(project["dependencies"])
+    assert {CONDA.get(name, name): bound for name, bound in needed.items()}.items() <= there.items()
+    assert not set(there) & {"pytorch", "pytorch-gpu", "cudatoolkit"}
+
+
+def test_what_the_package_depends_on_is_pinned_within_its_bounds() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = bounds((ROOT / "requirements.txt").read_text().splitlines())
+    for name in bounds(project["dependencies"]):
+        assert pinned.get(name, "").startswith("=="), f"{name} is not pinned in requirements.txt"
+
+
+def test_the_last_step_of_binder_can_be_run() -> None:
+    assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
