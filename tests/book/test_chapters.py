@@ -7,7 +7,7 @@ from pathlib import Path
 import jupytext
 
 ROOT = Path(__file__).parents[2]
-GATE = re.compile(r"\{(?:exercise|solution)-(start|end)\}")
+GATE = re.compile(r"\{(exercise|solution)-(start|end)\}")
 DEFINITION = re.compile(r"^\s*(?:async def|def|class)\s", re.M)
 
 
@@ -16,13 +16,13 @@ def source(chapter: str) -> str:
 
 
 def code_cells(chapter: str) -> Iterator[tuple[str, bool]]:
-    """The code cells, each with whether it belongs to an exercise or a solution."""
+    """The code cells, each with whether it stands between an exercise and its solution's end."""
     inside = False
     for cell in jupytext.reads(source(chapter), fmt="md:myst").cells:
         if cell.cell_type == "code":
             yield cell.source, inside
         elif gates := GATE.findall(cell.source):
-            inside = gates[-1] == "start"
+            inside = gates[-1] != ("solution", "end")
 
 
 def test_a_cell_has_at_most_twelve_lines(chapter: str) -> None:
