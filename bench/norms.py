@@ -1,49 +1,23 @@
-"""Time of forward and backward passes of `batch` against torch's own: `python -m bench.norms`."""
+"""Forward and backward passes of `batch` against torch's own BatchNorm, dense and convolutional."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
+from bench.timing import Ratios, Times, interleaved, ratio
 from bnbook import norms
 
-SHAPES = {
-    "dense": [(64, 100), (256, 512), (1024, 1024)],
-    "conv": [(64, 16, 8, 8), (64, 32, 16, 16), (128, 64, 32, 32)],
-}
-
-
-@dataclass(frozen=True)
-class Times:
-    """Seconds of one call: the least and the median of the repeats."""
-
-    least: float
-    median: float
-
-
-def interleaved(subjects: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, Times]:
-    """Time every subject in turn, `repeats` times over, so that all meet the same disturbances.
-
-    A repeat holds as many calls as fill about 5 ms. Each subject is called once before.
-    """
-    calls = {name: max(1, round(5e-3 / _seconds(run, 1))) for name, run in subjects.items()}
-    seen: dict[str, list[float]] = {name: [] for name in subjects}
-    for _ in range(repeats):
-        for name, run in subjects.items():
-            seen[name].append(_seconds(run, calls[name]))
-    return {name: Times(min(times), median(times)) for name, times in seen.items()}
-
-
-def _seconds(run: Callable[[], object], calls: int) -> float:
-    start = time.perf_counter()
-    for _ in range(calls):
-        run()
-    return (time.perf_counter() - start) / calls
+SHAPES = (
+    (64, 100),
+    (256, 512),
+    (1024, 1024),
+    (64, 16, 8, 8),
+    (64, 32, 16, 16),
+    (128, 64, 32, 32),
+)
 
 
 def pass_through(norm: nn.Module, z: Tensor) -> Callable[[], object]:
@@ -60,29 +34,24 @@ def pass_through(norm: nn.Module, z: Tensor) -> Callable[[], object]:
     return run
 
 
-def compare(shape: tuple[int, ...], repeats: int = 30) -> dict[str, Times]:
-    """`batch` and torch's BatchNorm on inputs of one shape (N, C) or (N, C, H, W)."""
-    theirs = nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm2d
-    z = torch.randn(shape)
-    return interleaved(
-        {
-            "bnbook": pass_through(norms.make("batch", shape[1]), z),
-            "torch": pass_through(theirs(shape[1]), z),
-        },
-        repeats,
-    )
+def compare(repeats: int = 30) -> dict[str, Times]:
+    """Seconds of one pass on inputs (N, C) and (N, C, H, W), ours and torch's."""
+    times: dict[str, Times] = {}
+    for shape in SHAPES:
+        theirs = nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm2d
+        z = torch.randn(shape)
+        pair = {
+            f"batch {shape}": pass_through(norms.make("batch", shape[1]), z),
+            f"torch.nn.{theirs.__name__} {shape}": pass_through(theirs(shape[1]), z),
+        }
+        times |= interleaved(pair, repeats)
+    return times
 
 
-def main() -> None:
-    """Print a table: shape, microseconds (least and median) of each, and their ratios."""
-    print(f"{'':6}{'shape':>20}{'bnbook μs':>16}{'torch μs':>16}{'ratio':>14}")
-    for kind, shapes in SHAPES.items():
-        for shape in shapes:
-            ours, torchs = compare(shape).values()
-            cells = [f"{t.least * 1e6:,.0f} {t.median * 1e6:,.0f}" for t in (ours, torchs)]
-            ratio = f"{ours.least / torchs.least:.2f} {ours.median / torchs.median:.2f}"
-            print(f"{kind:6}{shape!s:>20}{cells[0]:>16}{cells[1]:>16}{ratio:>14}")
-
-
-if __name__ == "__main__":
-    main()
+def ratios(times: dict[str, Times]) -> Ratios:
+    """Ours over torch's for each shape."""
+    names = list(times)
+    return {
+        f"{ours} / torch.nn": ratio(times[ours], times[theirs])
+        for ours, theirs in zip(names[::2], names[1::2], strict=True)
+    }

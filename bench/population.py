@@ -1,4 +1,4 @@
-"""Time per network and step of a population against plain loops: `python -m bench.population`.
+"""Time per network and step of a population against plain loops.
 
 The network is that of the first chapter: 784 inputs, 3 × 100 sigmoid units with batch
 normalization, batches of 60, SGD. All on one thread, as groups are trained.
@@ -6,8 +6,6 @@ normalization, batches of 60, SGD. All on one thread, as groups are trained.
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -17,7 +15,7 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from bench.norms import Times, interleaved
+from bench.timing import Ratios, Times, interleaved, ratio
 from bnbook import data
 from bnbook.nets import MLP
 from bnbook.train import SGD, Member, Population
@@ -131,33 +129,12 @@ def compare(repeats: int = 15) -> dict[str, Times]:
     return {n: Times(t.least / networks[n], t.median / networks[n]) for n, t in times.items()}
 
 
-def ratios(times: dict[str, Times]) -> dict[str, tuple[float, float]]:
-    """Ratios of least times and of medians: loops over the population, it over its products."""
-    pairs = {}
+def ratios(times: dict[str, Times]) -> Ratios:
+    """Loops over the population, and the population over its products."""
+    found = {}
     for members in MEMBERS:
-        ours = times[f"population of {members}"]
-        for other in (TUTORIAL, PLAIN):
-            pairs[f"{other} / population of {members}"] = (times[other], ours)
-        pairs[f"population / matrix products of {members}"] = (
-            ours,
-            times[f"matrix products of {members}"],
-        )
-    return {name: (a.least / b.least, a.median / b.median) for name, (a, b) in pairs.items()}
-
-
-def main() -> None:
-    """Print microseconds per network and step, then the ratios; with --json, as one object."""
-    times = compare()
-    if "--json" in sys.argv:
-        print(
-            json.dumps({"seconds": {n: vars(t) for n, t in times.items()}, "ratios": ratios(times)})
-        )
-        return
-    for name, t in times.items():
-        print(f"{name:36}{t.least * 1e6:9,.0f} μs least{t.median * 1e6:9,.0f} μs median")
-    for name, (least, median) in ratios(times).items():
-        print(f"{name:62}{least:7.2f}{median:7.2f}")
-
-
-if __name__ == "__main__":
-    main()
+        ours, bare = times[f"population of {members}"], times[f"matrix products of {members}"]
+        for loop in (TUTORIAL, PLAIN):
+            found[f"{loop} / population of {members}"] = ratio(times[loop], ours)
+        found[f"population / matrix products of {members}"] = ratio(ours, bare)
+    return found

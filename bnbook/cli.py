@@ -1,4 +1,4 @@
-"""The command line: list, run, claims and data.
+"""The command line: list, run, claims, data and bench.
 
 Results go to standard output, everything else to standard error. What a command needs is
 imported when it runs, so that --help answers at once.
@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -255,6 +257,22 @@ def fetch_data(name: str, as_json: Json = False) -> None:
         return _print_json([row])
     summary = "{name}: {train:,} training and {test:,} test images, fingerprint {fingerprint}"
     return typer.echo(summary.format(**row))
+
+
+@app.command("bench")
+@reporting("nothing is kept of a comparison; run it again")
+def run_bench(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Time the package against what one would write instead, in one run (minutes)."""
+    checkout = Path(__file__).parents[1]
+    if not (checkout / "bench" / "__main__.py").exists():
+        raise ValueError(
+            f"{checkout} is no checkout of the repository, which the comparisons do not leave: "
+            "clone it, `pip install -e .` there, and run this again"
+        )
+    command = [sys.executable, "-m", "bench", *(["--json"] if as_json else [])]
+    raise typer.Exit(subprocess.run(command, cwd=checkout, check=False).returncode)
 
 
 def _scales(name: str) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ import sys
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -310,3 +311,24 @@ def test_fetching_what_is_unknown_or_not_to_be_had_is_told() -> None:
     done = call("data", "fetch", "folder:/nowhere")
     assert (done.exit_code, "/nowhere" in done.stderr) == (1, True)
     assert torch.is_tensor(data.load("mnist-5k").train.x)  # nothing was broken on the way
+
+
+def test_bench_outside_a_checkout_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bnbook.cli.__file__", str(tmp_path / "bnbook" / "cli.py"))
+    result = CliRunner().invoke(app, ["bench"])
+    assert result.exit_code == 1
+    assert "clone it" in result.stderr
+
+
+def test_bench_hands_on_the_exit_code_of_the_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands: list[list[str]] = []
+
+    def fail(command: list[str], **_: object) -> SimpleNamespace:
+        commands.append(command[1:])
+        return SimpleNamespace(returncode=3)
+
+    monkeypatch.setattr("bnbook.cli.subprocess.run", fail)
+    assert CliRunner().invoke(app, ["bench", "--json"]).exit_code == 3
+    assert commands == [["-m", "bench", "--json"]]
