@@ -38,6 +38,7 @@ LINE = 19
 SMALL = 12.0
 """Type size of remarks in page pixels."""
 
+_BASE = 13
 _AXIS = 30
 _LEFT = 56
 _GAP = 22
@@ -214,8 +215,10 @@ def header(canvas: Canvas, words: str, note: str, key: Sequence[Entry] = ()) -> 
     top = 2.0
     at = canvas.measure(words) + 14 if words else 0
     if words and note and at + canvas.measure(note, SMALL) <= canvas.width:
-        canvas.write(at, top + 1, note, fontsize=points(SMALL), color=canvas.theme.muted)
-        note = ""
+        muted = {"fontsize": points(SMALL), "color": canvas.theme.muted}
+        canvas.write(0, top + _BASE, words, va="baseline")
+        canvas.write(at, top + _BASE, note, va="baseline", **muted)
+        top, words, note = top + LINE, "", ""
     for text, size, colour in (
         (words, 13.0, canvas.theme.text),
         (note, SMALL, canvas.theme.muted),

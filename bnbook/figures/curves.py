@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -64,8 +65,7 @@ def curves(
     dims = [dim for dim in (over, by, panels) if dim]
     picked = pick(record, variable, select, dims, ("seed",))
     rows = [
-        _Panel(member(panels, at) if panels else "", courses(each, over, by))
-        for at, each in split(picked, panels)
+        _Panel(_title(panels, at), courses(each, over, by)) for at, each in split(picked, panels)
     ]
     words = _Words(
         coordinate(picked.values, over),
@@ -76,6 +76,13 @@ def curves(
         ylim,
     )
     return render(lambda canvas: _paint(canvas, rows, words), _alt(rows, words))
+
+
+def _title(dim: str | None, at: Any) -> str:
+    """The title of a panel; a name says of what, so that it is not taken for an arm's."""
+    if dim is None:
+        return ""
+    return f"{dim}: {at}" if isinstance(at, str) else member(dim, at)
 
 
 def _paint(canvas: Canvas, rows: Sequence[_Panel], words: _Words) -> None:
@@ -101,7 +108,9 @@ def _paint(canvas: Canvas, rows: Sequence[_Panel], words: _Words) -> None:
             nothing(canvas, ax)
     if places.size:
         scales.along(made[0], places, words.logx, ticks=6 if len(made) == 1 else 5)
-    scales.up(made[0], words.logy, words.ylim)
+        scales.up(made[0], words.logy, words.ylim)
+    else:
+        made[0].set(xticks=[], yticks=[])
     if beside_lines:
         beside(
             canvas,
@@ -152,6 +161,7 @@ def _alt(rows: Sequence[_Panel], words: _Words) -> str:
 
 def _told(course: Course, along: str) -> str:
     """One line in words."""
+    along = along.partition(" (")[0]
     if not course.n:
         return f"{course.label}: no line, {course.loss or 'nothing measured'}"
     seeds = f"n = {course.n}" + (f", {course.loss}" if course.loss else "")

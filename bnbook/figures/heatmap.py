@@ -41,6 +41,15 @@ class _Cell:
         shown = [number(self.effect.estimate, half), f"± {number(half, half)}"]
         return [*shown, f"n = {self.effect.n}"] if loss else shown
 
+    @property
+    def words(self) -> str:
+        """The same in a row, with how many runs diverged."""
+        loss = diverged(self.lost, self.total)
+        if not self.effect.n:
+            return loss or "not measured"
+        seeds = f" (n = {self.effect.n}, {loss})" if loss else ""
+        return " ".join(self.lines[:2] if self.effect.n > 1 else self.lines[:1]) + seeds
+
 
 @dataclass(frozen=True)
 class _Grid:
@@ -204,9 +213,6 @@ def _alt(grid: _Grid, words: str, note: str) -> str:
     if named:
         parts.append(f"Largest {max(named)[1]}; smallest {min(named)[1]}.")
     for row, cells in zip(grid.rows, grid.cells, strict=True):
-        told = [
-            f"{column} {', '.join(cell.lines).replace(', ±', ' ±')}"
-            for column, cell in zip(grid.columns, cells, strict=True)
-        ]
+        told = [f"{col} {cell.words}" for col, cell in zip(grid.columns, cells, strict=True)]
         parts.append(f"{row}: {'; '.join(told)}.")
     return " ".join(parts)

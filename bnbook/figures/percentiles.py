@@ -80,7 +80,9 @@ def percentiles(
         places = np.concatenate([course.x for fan in fans for course in fan.courses])
         if places.size:
             scales.along(made[0], places, logx, ticks=5)
-        scales.up(made[0], False, ylim)
+            scales.up(made[0], False, ylim)
+        else:
+            made[0].set(xticks=[], yticks=[])
         _name(canvas, made, fans, looks)
 
     return render(paint, _alt(fans, words, xlabel, note))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
@@ -22,8 +22,9 @@ class Plain(Formatter):
         """One number alone."""
         return tick(x)
 
-    def format_ticks(self, values: Sequence[Real]) -> list[str]:
+    def format_ticks(self, values: Iterable[Real]) -> list[str]:
         """All numbers of an axis."""
+        values = list(values)
         texts = [tick(value) for value in values]
         if getattr(self.axis, "get_scale", str)() not in ("linear", "") or any(
             "10" + each in "".join(texts) for each in "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"

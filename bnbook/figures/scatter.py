@@ -140,7 +140,7 @@ def _plane(
     if beside:
         canvas.key(key, 2 * LINE, canvas.width - wide + 20)
     ax.set(xlim=box[0], ylim=box[1])
-    ax.set_aspect("equal", adjustable="datalim")
+    ax.set_aspect("equal", adjustable="box", anchor="NW")
     for which in ("x", "y"):
         plain(ax, which, False)
     return ax
