@@ -159,7 +159,8 @@ class Explorer:
             slider.observe(redraw, "value")
         rows = [self._row(key, slider) for key, slider in sliders.items()]
         heading = widgets.HTML(f"<b>{html.escape(self.title)}</b>")
-        return widgets.HBox([picture, widgets.VBox([heading, *rows])])
+        panel = widgets.VBox([heading, *rows])
+        return widgets.Box([picture, panel], layout=widgets.Layout(flex_flow="row wrap"))
 
     def _selection(self, key: str, control: Control) -> widgets.SelectionSlider:
         first, *_ = control.values
@@ -215,7 +216,7 @@ class Explorer:
 
 # Every rule names .bn-explorer: nothing else on the page changes.
 _STYLE = """
-.bn-explorer{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem;align-items:center}
+.bn-explorer{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem;align-items:center;padding:0 3px}
 .bn-explorer .bn-view{flex:0 1 420px}
 .bn-explorer .bn-view img{width:100%}
 .bn-explorer .bn-panel{flex:1 1 12rem;text-align:left}
