@@ -54,9 +54,9 @@ class BatchRenorm(BatchNorm):
         self.check_input(z)
         self.check_count(values_per_channel(z), z)
         mean, var = moments(z)
-        r, d = self.corrections(mean.detach(), var.detach())
+        r, d = self.corrections(mean, var)
         if self.mode == "train":
-            self._move_towards(mean.detach(), var.detach())
+            self._move_towards(mean, var)
         x = standardise(z, mean, var, self.eps)
         return self.scale_and_shift(x * per_channel(r, z) + per_channel(d, z))
 

@@ -76,8 +76,10 @@ def test_precise_statistics_do_not_depend_on_the_running_ones() -> None:
 
 
 def test_precise_statistics_are_pooled_in_the_dtype_of_the_network() -> None:
+    """Also where torch's default is a coarser one, which a quotient of integers would take."""
     batches = [1e6 + torch.randn(n, 1) for n in (3, 7, 5)]
-    norm = norms.precise_statistics(norms.make("batch", 1), batches)
+    torch.set_default_dtype(torch.float32)
+    norm = norms.precise_statistics(norms.make("batch", 1).double(), batches)
     exact = torch.cat(batches).var(correction=0)
     torch.testing.assert_close(norm.running_var[0], exact, rtol=1e-8, atol=0)
 
