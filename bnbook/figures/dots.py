@@ -63,22 +63,20 @@ def dots(
     note = seeds(picked, "a dot a seed, mean and 95 % interval")
 
     def paint(canvas: Canvas) -> None:
-        _paint(canvas, rows, words, note, paired, log, xlim)
+        ax = _paint(canvas, rows, header(canvas, words, note), paired and len(rows) > 1)
+        if xlim is not None:
+            ax.set_xlim(*xlim)
+        if any(row.effect.n for row in rows):
+            plain(ax, "x", log, 4 if canvas.narrow else 5)
+        else:
+            nothing(canvas, ax)
+            ax.set_xticks([])
 
     return render(paint, _alt(rows, words, note, paired))
 
 
-def _paint(
-    canvas: Canvas,
-    rows: Sequence[_Row],
-    words: str,
-    note: str,
-    paired: bool,
-    log: bool,
-    xlim: Limits | None,
-) -> None:
-    """Rows from top to bottom: name at the left, or above on a phone; mean at the right."""
-    top = header(canvas, words, note)
+def _paint(canvas: Canvas, rows: Sequence[_Row], top: Real, joined: bool) -> Axes:
+    """Rows from `top` down: name at the left, or above on a phone; mean at the right."""
     shown = [stated(row.effect) if row.effect.n else "" for row in rows]
     right = max(canvas.measure(text, SMALL) for text in shown) + 14
     left = _left(canvas, rows)
@@ -88,29 +86,16 @@ def _paint(
     ax.set(ylim=(len(rows) - 0.5, -0.5), yticks=[])
     ax.grid(True, axis="x")
     looks = canvas.looks([row.name for row in rows])
-    if paired and len(rows) > 1:
+    if joined:
         every = np.array([row.values for row in rows])
-        ax.plot(
-            every, np.arange(len(rows)), color=canvas.theme.muted, linewidth=points(0.8), alpha=0.6
-        )
+        thin: dict[str, Any] = {"linewidth": points(0.8), "alpha": 0.6}
+        ax.plot(every, np.arange(len(rows)), color=canvas.theme.muted, **thin)
     for place, (row, look, text) in enumerate(zip(rows, looks, shown, strict=True)):
         _draw(ax, place, row, look)
         _name(canvas, row, look, top + _ROW * place, left)
-        canvas.write(
-            canvas.width,
-            top + _ROW * (place + 0.5),
-            text,
-            ha="right",
-            va="center",
-            fontsize=points(SMALL),
-        )
-    if xlim is not None:
-        ax.set_xlim(*xlim)
-    if any(row.effect.n for row in rows):
-        plain(ax, "x", log, 4 if canvas.narrow else 5)
-    else:
-        nothing(canvas, ax)
-        ax.set_xticks([])
+        style = {"ha": "right", "va": "center", "fontsize": points(SMALL)}
+        canvas.write(canvas.width, top + _ROW * (place + 0.5), text, **style)
+    return ax
 
 
 def _left(canvas: Canvas, rows: Sequence[_Row]) -> Real:

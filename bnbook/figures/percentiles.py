@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -24,6 +25,7 @@ _BAND = 0.2
 class _Fan:
     """One panel: the courses of the percentiles of one arm, from the lowest to the highest."""
 
+    arm: Any
     name: str
     courses: Sequence[Course]
 
@@ -57,39 +59,44 @@ def percentiles(
     """
     picked = pick(record, variable, select, (by, "percentile", over), ("seed",))
     fans = [
-        _Fan(member(by, name), courses(each, over, "percentile"))
+        _Fan(name, member(by, name), courses(each, over, "percentile"))
         for name, each in split(_ordered(picked), by)
     ]
     xlabel, words = coordinate(picked.values, over), ylabel or quantity(picked.values)
     note = _note(fans, picked)
 
     def paint(canvas: Canvas) -> None:
-        looks = canvas.looks(picked.values[by].values.tolist())
-        texts = [(_ordinal(course), "") for course in fans[0].courses]
-        made = lay_out(
-            canvas,
-            [fan.title for fan in fans],
-            xlabel=xlabel,
-            ylabel=words,
-            note=note,
-            right=room(canvas, texts),
-            colours=[look.text for look in looks],
-        )
-        for ax, fan, look in zip(made, fans, looks, strict=True):
-            _draw(canvas, ax, fan, look)
+        made = _panels(canvas, fans, xlabel=xlabel, ylabel=words, note=note)
         places = np.concatenate([course.x for fan in fans for course in fan.courses])
         if places.size:
             scales.along(made[0], places, logx, ticks=5)
             scales.up(made[0], False, ylim)
         else:
             made[0].set(xticks=[], yticks=[])
-        _name(canvas, made, fans, looks)
+        _name(canvas, made, fans)
 
     return render(paint, _alt(fans, words, xlabel, note))
 
 
 def _ordered(picked: Picked) -> Picked:
     return Picked(picked.values.sortby("percentile"), picked.lost)
+
+
+def _panels(canvas: Canvas, fans: Sequence[_Fan], **words: str) -> list[Axes]:
+    """A panel for each arm, with room at the right for the names of the percentiles."""
+    looks = canvas.looks([fan.arm for fan in fans])
+    made = lay_out(
+        canvas,
+        [fan.title for fan in fans],
+        xlabel=words["xlabel"],
+        ylabel=words["ylabel"],
+        note=words["note"],
+        right=room(canvas, [(_ordinal(course), "") for course in fans[0].courses]),
+        colours=[look.text for look in looks],
+    )
+    for ax, fan, look in zip(made, fans, looks, strict=True):
+        _draw(canvas, ax, fan, look)
+    return made
 
 
 def _draw(canvas: Canvas, ax: Axes, fan: _Fan, look: Look) -> None:
@@ -106,11 +113,10 @@ def _draw(canvas: Canvas, ax: Axes, fan: _Fan, look: Look) -> None:
         ax.plot(course.x, course.mean, color=look.line, linewidth=points(width))
 
 
-def _name(
-    canvas: Canvas, made: Sequence[Axes], fans: Sequence[_Fan], looks: Sequence[Look]
-) -> None:
+def _name(canvas: Canvas, made: Sequence[Axes], fans: Sequence[_Fan]) -> None:
     """Name the percentiles at the ends of their lines, where there is room beside a panel."""
     columns = 1 if canvas.narrow else min(len(made), 3)
+    looks = canvas.looks([fan.arm for fan in fans])
     for place, (ax, fan, look) in enumerate(zip(made, fans, looks, strict=True)):
         last = place % columns == columns - 1 or place == len(made) - 1
         if last and fan.drawn:
