@@ -48,8 +48,9 @@ class Judgement:
         text = f"{self.effect} {self.claim.unit}".rstrip()
         if not self.claim.unit.startswith("log ratio") or self.effect.n < 2:
             return text
-        limits = map(math.exp, (self.effect.estimate, self.effect.low, self.effect.high))
-        return f"{text}, that is ×{Interval(*limits, self.effect.n)}"
+        effect = self.effect
+        ratio = Interval(*np.exp([effect.estimate, effect.low, effect.high]).tolist(), n=effect.n)
+        return f"{text}, that is ×{ratio}"
 
     @property
     def basis(self) -> str:
@@ -183,7 +184,8 @@ def weigh(claim: Claim, record: xr.Dataset, scale: str) -> Judgement:
     }
     strata = {label: (part, verdict) for label, (part, verdict, _) in decided.items()}
     verdict = combine({label: verdict for label, (_, verdict) in strata.items()})
-    return Judgement(claim, effect, verdict, _by_verdict(strata), scale, excluded, strata)
+    reason = _joined({label: (said, why) for label, (_, said, why) in decided.items()})
+    return Judgement(claim, effect, verdict, reason, scale, excluded, strata)
 
 
 def _decide(claim: Claim, values: NDArray[np.float64]) -> tuple[Interval, Verdict, str]:
@@ -193,12 +195,16 @@ def _decide(claim: Claim, values: NDArray[np.float64]) -> tuple[Interval, Verdic
     return effect, *decide(effect, claim.matters, claim.kind)
 
 
-def _by_verdict(strata: Mapping[str, tuple[Interval, Verdict]]) -> str:
-    """`supported for sigmoid, tanh; refuted for relu`."""
+def _joined(decided: Mapping[str, tuple[Verdict, str]]) -> str:
+    """`supported for sigmoid, tanh; refuted for relu`; a reason that all strata share, as it is."""
+    reasons = {why for _, why in decided.values()}
+    if len(reasons) == 1:
+        return f"{reasons.pop()}, in every stratum"
     groups: dict[str, list[str]] = {}
-    for name, (_, verdict) in strata.items():
-        groups.setdefault(verdict, []).append(name)
-    return "; ".join(f"{verdict} for {', '.join(names)}" for verdict, names in groups.items())
+    for name, (verdict, why) in decided.items():
+        said = f"{verdict} ({why})" if verdict == "inconclusive" else verdict
+        groups.setdefault(said, []).append(name)
+    return "; ".join(f"{said} for {', '.join(names)}" for said, names in groups.items())
 
 
 def _numbers(effect: Interval) -> dict[str, float | int | None]:

@@ -137,6 +137,18 @@ def test_a_stratified_claim_combines_its_strata(
     assert judged.effect.estimate == pytest.approx(sum(gains.values()) / len(gains), abs=1e-9)
 
 
+def test_the_reason_says_which_strata_differ_and_why_one_is_open(declared: Any) -> None:
+    declared(STRATIFIED)
+    made = by_activation(relu=0.2, tanh=0.0, sigmoid=0.3)
+    assert claims.judge("made-2", made).reason == ("supported for relu, sigmoid; refuted for tanh")
+    made.accuracy.loc[{"activation": "sigmoid", "seed": range(5)}] = math.nan
+    assert claims.judge("made-2", made).reason == (
+        "supported for relu; refuted for tanh; inconclusive (3 seeds; 5 are needed) for sigmoid"
+    )
+    few = claims.judge("made-2", made.isel(seed=slice(0, 2)).isel(activation=slice(0, 2)))
+    assert few.reason == "2 seeds; 5 are needed, in every stratum"
+
+
 def test_a_seed_lost_in_one_stratum_still_counts_in_the_others(declared: Any) -> None:
     declared(STRATIFIED)
     made = by_activation(relu=0.2, tanh=0.3)
