@@ -49,7 +49,9 @@ class Judgement:
         if not self.claim.unit.startswith("log ratio") or self.effect.n < 2:
             return text
         effect = self.effect
-        ratio = Interval(*np.exp([effect.estimate, effect.low, effect.high]).tolist(), n=effect.n)
+        ratio = Interval(
+            math.exp(effect.estimate), math.exp(effect.low), math.exp(effect.high), effect.n
+        )
         return f"{text}, that is ×{ratio}"
 
     @property
