@@ -87,7 +87,7 @@ class Whitening(RunningNorm):
         return self.inverse_root(cov + self.eps * identity)
 
     def population_map(self) -> tuple[Tensor, Tensor]:
-        scale = torch.block_diag(*self._root(self.running_cov))  # type: ignore[no-untyped-call]
+        scale = torch.block_diag(*self._root(self.running_cov))
         if self.weight is None or self.bias is None:
             return scale, -scale @ self.running_mean
         scale = self.weight[:, None] * scale

@@ -103,7 +103,19 @@ def test_layer_norm_forgets_the_scale_and_shift_of_an_example(
 
 @pytest.mark.parametrize(
     ("channels", "groups"),
-    [(6, 1), (10, 1), (32, 2), (48, 3), (64, 4), (100, 5), (256, 16), (512, 32), (1024, 32)],
+    [
+        (6, 1),
+        (10, 1),
+        (32, 2),
+        (45, 1),
+        (48, 3),
+        (528, 24),
+        (64, 4),
+        (100, 5),
+        (256, 16),
+        (512, 32),
+        (1024, 32),
+    ],
 )
 def test_the_default_is_the_most_groups_up_to_32_of_16_channels_or_more(
     channels: int, groups: int
