@@ -187,8 +187,9 @@ def _side_by_side(
             yield futures[future], future.result()
             bar.update(work[futures[future]])
     except BaseException:
-        for future in futures:
-            future.cancel()
         if local is not None:
             local.shutdown(wait=False, kill_workers=True)
+        else:
+            for future in futures:
+                future.cancel()
         raise
