@@ -59,7 +59,7 @@ def coupling(record: xr.Dataset) -> xr.DataArray:
     up = record.coupling.sel(moved=FIRST, layer=LAST, drop=True)
     down = record.coupling.sel(moved=LAST, layer=FIRST, drop=True)
     both = xr.concat([up, down], "direction").assign_coords(
-        direction=["first layer moves, last feels it", "last layer moves, first feels it"]
+        direction=["first to last layer", "last to first layer"]
     )
     return xr.DataArray(math.e ** xr.ufuncs.log(both).mean("step"))
 
