@@ -28,15 +28,25 @@ def hashed(key: Tensor) -> Tensor:
 
 def uniform(key: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:
     """Numbers from U(0, 1), of `shape`, with the dtype and device of `like`; 0 never occurs."""
-    counter = torch.arange(math.prod(shape), device=like.device).view(*shape)
-    bits = _shifted(hashed(hashed(key) + counter), 40)
-    return (bits.to(like.dtype) + 0.5) / 2**24
+    return _fraction(_shifted(_bits(key, shape, like), 40), like)
 
 
 def normal(key: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:
-    """Numbers from N(0, 1) by the Box–Muller transform of two uniform draws."""
-    radius = torch.sqrt(-2 * torch.log(uniform(hashed(key), shape, like)))
-    return radius * torch.cos(2 * math.pi * uniform(hashed(key + 1), shape, like))
+    """Numbers from N(0, 1), by the Box–Muller transform of the two ends of one hash."""
+    bits = _bits(key, shape, like)
+    radius = torch.sqrt(-2 * torch.log(_fraction(_shifted(bits, 40), like)))
+    return radius * torch.cos(2 * math.pi * _fraction(bits & 0xFFFFFF, like))
+
+
+def _bits(key: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:
+    """64 mixed bits for each position of `shape`."""
+    counter = torch.arange(math.prod(shape), device=like.device).view(*shape)
+    return hashed(hashed(key) + counter)
+
+
+def _fraction(bits: Tensor, like: Tensor) -> Tensor:
+    """24 bits as a number in (0, 1)."""
+    return (bits.to(like.dtype) + 0.5) / 2**24
 
 
 def _shifted(value: Tensor, places: int) -> Tensor:
