@@ -14,6 +14,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
   $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help book records html test test-pages lint types serve readme lock clean
 
 help:  ## this list
@@ -25,7 +26,14 @@ records: $(VENV)/book
 	$(BIN)/bnbook run --all
 
 # A fresh environment on every build (--all), so that a broken reference fails the second one too.
+# Pages are executed when their cells changed, which Jupyter Book's cache sees, or the package, the
+# versions, the scale or a record, which it does not: the key beside it does.
 html: $(VENV)/book
+	@mkdir -p _build
+	@key=$$({ find bnbook -name '*.py' | sort | xargs cat; cat constraints.txt; \
+	  ls "$$BNBOOK_STORE"; echo "$$BNBOOK_SCALE"; } 2>/dev/null | git hash-object --stdin); \
+	[ "$$key" = "$$(cat _build/executed 2>/dev/null)" ] || rm -rf _build/.jupyter_cache; \
+	echo "$$key" > _build/executed
 	$(BIN)/jupyter-book build . --all -W --keep-going -n
 	@echo "Open $(HTML)/index.html, or run: make serve"
 
@@ -54,7 +62,7 @@ lock: $(VENV)/dev  ## hold the versions now installed in constraints.txt
 	$(PIP) freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 clean:  ## remove the pages and the environment; the records in _build/records stay
-	rm -rf $(VENV) _build/html _build/.doctrees _build/jupyter_execute _build/screenshots *.egg-info
+	rm -rf $(VENV) *.egg-info $(filter-out _build/records,$(wildcard _build/* _build/.[a-z]*))
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "bnbook needs Python 3.11 or newer; none was found. Install one, or name it: make PYTHON=/path/to/python3"; exit 1; }

@@ -87,7 +87,9 @@ def visit(browser: Browser, site: str) -> Iterator[Callable[..., View]]:
             "console", lambda said: said.type == "error" and view.complaints.append(said.text)
         )
         view.page.on("pageerror", lambda error: view.complaints.append(str(error)))
-        view.page.goto(f"{site}/{name}.html")
+        answer = view.page.goto(f"{site}/{name}.html")
+        assert answer is not None
+        assert answer.ok, f"{name}.html is not there: run make book"
         view.settle()
         return view
 
