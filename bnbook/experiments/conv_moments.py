@@ -26,7 +26,7 @@ class Filters:
     data: str = "mnist-5k"
     filters: int = 8
     examples: tuple[int, ...] = (1, 2, 4, 8, 16, 32, 64)
-    batches: int = 2000
+    batches: int = 1000
     pool: int = 1000
 
 
@@ -47,7 +47,7 @@ def measure(settings: Filters, seed: int) -> xr.Dataset:
     found = torch.stack(
         [
             counts * z.shape[2],
-            torch.stack([_measured(z, n, settings.batches, generator) for n in counts.tolist()]),
+            _measured(z, settings, generator),
             counts * per_example(z),
         ]
     )
@@ -57,11 +57,14 @@ def measure(settings: Filters, seed: int) -> xr.Dataset:
     )
 
 
-def _measured(z: Tensor, n: int, batches: int, generator: torch.Generator) -> Tensor:
-    chosen = torch.randint(len(z), (batches, n), generator=generator)
-    means = z.mean(2)[chosen].mean(1)
-    variance = z.var((0, 2), correction=0)
-    return 1 / (means.var(0, correction=0) / variance).mean()
+def _measured(z: Tensor, settings: Filters, generator: torch.Generator) -> Tensor:
+    """One number for each size of the batch."""
+    means, variance, found = z.mean(2), z.var((0, 2), correction=0), []
+    for n in settings.examples:
+        chosen = torch.randint(len(z), (settings.batches, n), generator=generator)
+        spread = means[chosen].mean(1).var(0, correction=0)
+        found.append(1 / (spread / variance).mean())
+    return torch.stack(found)
 
 
 def per_example(z: Tensor) -> Tensor:
@@ -82,7 +85,7 @@ def per_example(z: Tensor) -> Tensor:
 
 def plan(scale: str) -> Measurement:
     """More batches and seeds at larger scales."""
-    seeds, batches = {"smoke": (5, 300), "book": (10, 2000), "paper": (20, 20_000)}[scale]
+    seeds, batches = {"smoke": (5, 300), "book": (10, 1000), "paper": (20, 20_000)}[scale]
     settings = Filters(batches=batches)
     return Measurement(ARMS, tuple(range(seeds)), measure, settings, data=settings.data)
 

@@ -16,7 +16,7 @@ def plan(scale: str) -> Plan:
     """The source's network, 3 × 100 units, with three activations."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 30, 4),
-        "book": ("mnist-5k", 10, 1_000, 12),
+        "book": ("mnist-5k", 10, 800, 9),
         "paper": ("mnist", 10, 50_000, 30),
     }[scale]
     arms = [

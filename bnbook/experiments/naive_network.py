@@ -28,7 +28,7 @@ class Digits:
     layers: int = 2
     batch_size: int = 64
     learning_rate: float = 0.1
-    steps: int = 600
+    steps: int = 400
     looks: int = 20
 
 
@@ -99,7 +99,7 @@ def _logits(weights: Weights, x: Tensor, settings: Digits, through: bool) -> Ten
 
 def plan(scale: str) -> Measurement:
     """The same network at every scale, trained for longer at larger ones."""
-    seeds, steps = {"smoke": (5, 30), "book": (10, 600), "paper": (20, 20_000)}[scale]
+    seeds, steps = {"smoke": (5, 30), "book": (10, 400), "paper": (20, 20_000)}[scale]
     settings = Digits(steps=steps)
     return Measurement(ARMS, tuple(range(seeds)), measure, settings, data=settings.data)
 

@@ -32,7 +32,7 @@ class Race:
     data: str = "mnist-5k"
     widths: tuple[int, ...] = (64, 64)
     batch_size: int = 256
-    learning_rates: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
+    learning_rates: tuple[float, ...] = (0.3, 1.0, 3.0, 6.0)
     target: float = 0.2
     steps: int = 120
     rounds: int = 15
