@@ -1,10 +1,11 @@
 """Why batch normalization works, measured.
 
     >>> import bnbook
-    >>> record = bnbook.run("activations", scale="smoke")  # doctest: +SKIP
+    >>> record = bnbook.run("internal-shift", scale="smoke")  # doctest: +SKIP
 
-`run` is `bnbook.experiments.run`, `check` is `bnbook.exercises.check`. Submodules load when they
-are first named, so that `import bnbook` costs nothing.
+`run` is `bnbook.experiments.run`, `check` is `bnbook.exercises.check`, `fold` is
+`bnbook.folding.fold`. Submodules load when they are first named, so that `import bnbook` costs
+nothing.
 """
 
 from importlib import import_module
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bnbook.exercises import check as check
     from bnbook.experiments import run as run
+    from bnbook.folding import fold as fold
 
 __version__ = "0.1.0"
 
-_HOME = {"run": "experiments", "check": "exercises"}
+_HOME = {"run": "experiments", "check": "exercises", "fold": "folding"}
 _SUBMODULES = (
     "claims",
     "data",
