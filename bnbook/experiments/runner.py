@@ -60,17 +60,12 @@ def run(
     parts = _parts(plan, origin, store, title, device, executor, progress)
     record = assemble(parts, plan.arm_names, plan.seeds)
     record.attrs = {
-        "experiment": name,
-        "question": experiment.question,
         "scale": scale,
-        "plan": json.dumps(describe(plan), ensure_ascii=False),
-        "data": plan.data,
-        "fingerprint": origin.fingerprint,
-        "source": origin.source,
         "device": device,
         "wall_time_s": time.perf_counter() - started,
         "compute_time_s": sum(part.attrs["seconds"] for part in parts),
         "key": key,
+        **origin.attrs(experiment, plan),
         **provenance(),
     }
     store.save(record, title, key)
@@ -94,6 +89,17 @@ class Origin:
             modules.add("bnbook.data")
         fingerprint = data.load(plan.data).fingerprint if plan.data else "none"
         return cls(fingerprint, source_digest(modules))
+
+    def attrs(self, experiment: Experiment, plan: Plan) -> dict[str, str]:
+        """What a record says of the experiment it is of."""
+        return {
+            "experiment": experiment.name,
+            "question": experiment.question,
+            "plan": json.dumps(describe(plan), ensure_ascii=False),
+            "data": plan.data,
+            "fingerprint": self.fingerprint,
+            "source": self.source,
+        }
 
     def key(self, thing: Plan | Task) -> str:
         """Key of a plan's record or of a task's part."""
