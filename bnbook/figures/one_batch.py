@@ -30,7 +30,7 @@ def one_batch(values: ArrayLike, eps: float = 1e-5, gradient: ArrayLike | None =
     """
     z = torch.as_tensor(np.asarray(values, dtype=float))[:, None]
     m = len(z)
-    given = 0.35 + 0.65 * np.sin(2.4 * np.arange(1, m + 1)) if gradient is None else gradient
+    given = 0.35 + 0.65 * np.cos(1.3 * np.arange(1, m + 1)) if gradient is None else gradient
     g = torch.as_tensor(np.asarray(given, dtype=float))[:, None]
     mean, var = moments(z)
     x, rho = standardise(z, mean, var, eps), kept_share(var, eps)
