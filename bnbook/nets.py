@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -85,7 +86,7 @@ class MultilayerPerceptron(nn.Module):
         fans = [inputs, *spec.widths]
         self.layers = nn.ModuleList(
             Layer(fan_in, fan_out, norms.make(spec.norm, fan_out, **dict(spec.norm_options)), spec)
-            for fan_in, fan_out in zip(fans, fans[1:], strict=False)
+            for fan_in, fan_out in pairwise(fans)
         )
         self.head = nn.utils.skip_init(nn.Linear, fans[-1], classes)
 

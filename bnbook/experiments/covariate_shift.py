@@ -39,7 +39,7 @@ class Cats:
     ) -> tuple[Array, Array]:
         """n inputs (n, 2) of a domain and their labels (n,) in {0, 1}."""
         centre = shift / 2 if domain == "target" else -shift / 2
-        x = rng.normal(size=(n, 2)) + [centre, 0.0]
+        x = rng.normal(size=(n, 2)) + np.array([centre, 0.0])
         return x, (rng.uniform(size=n) < self.rule(x)).astype(float)
 
     def rule(self, x: Array) -> Array:

@@ -147,7 +147,7 @@ def once(compute: Callable[[Snapshot], Any]) -> Callable[[Snapshot], Any]:
 
 def coords(instrument: Probe, dims: Sequence[str]) -> dict[str, list[Any]]:
     """Labels of a probe's dimensions: a field with the dimension's name in the plural."""
-    labels = {"split": list(SPLITS), "statistics": list(STATISTICS)}
+    labels: dict[str, list[Any]] = {"split": list(SPLITS), "statistics": list(STATISTICS)}
     for entry in fields(instrument):  # type: ignore[arg-type]
         labels[entry.name.removesuffix("s")] = list(getattr(instrument, entry.name))
     return {dim: labels[dim] for dim in dims if dim in labels}

@@ -35,7 +35,9 @@ class Coupling(Probe):
             weights = {name: params[name] for name in s.weight_names}
             move = {name: torch.zeros_like(w) for name, w in weights.items()}
             move[moved] = grads[moved] * (weights[moved].norm() / grads[moved].norm())
-            g, change = jvp(lambda w: gradient(w, params, buffers, x, y), (weights,), (move,))
+            g, change = jvp(  # type: ignore[misc]
+                lambda w: gradient(w, params, buffers, x, y), (weights,), (move,)
+            )
             return torch.stack([change[name].norm() / g[name].norm() for name in s.weight_names])
 
         return vmap(response)(s.params, s.gradients, s.buffers, *s.batch)

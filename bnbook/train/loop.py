@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import xarray as xr
@@ -68,7 +69,8 @@ def _labelled(group: Group, population: Population, seen: dict[str, list[Tensor]
 
 def _variable(probe: Probe, values: Tensor) -> xr.DataArray:
     """(member, step, …) with the probe's labels, unit and source."""
-    labels = {d: range(n) for d, n in zip(probe.dims, values.shape[2:], strict=True)}
+    sizes = zip(probe.dims, values.shape[2:], strict=True)
+    labels: dict[str, list[Any]] = {dim: list(range(size)) for dim, size in sizes}
     labels |= coords(probe, probe.dims)
     attrs = {
         "units": probe.unit,

@@ -10,8 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-from bnbook import norms
-from bnbook.data import Dataset, Split
+from bnbook.data import Dataset
 from bnbook.nets import MLP
 from bnbook.probes import Snapshot
 from bnbook.train.optimizers import Optimizer, Tensors
@@ -73,7 +72,7 @@ class Population:
         self.dtype, device = dtype, data.train.x.device
         nets = [spec.build(data.input_shape, len(data.classes), m.seed) for m in members]
         self.net = nets[0].to(device, dtype)
-        params, buffers = stack_module_state([net.to(device, dtype) for net in nets])  # type: ignore[arg-type]
+        params, buffers = stack_module_state([net.to(device, dtype) for net in nets])
         self.params: Tensors = {name: p.detach() for name, p in params.items()}
         self.buffers: Tensors = dict(buffers)
         self.state = optimizer.init(self.params)
