@@ -21,10 +21,8 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def mnist_5k(digits: tuple[np.ndarray, np.ndarray]) -> data.Dataset:
-    with pytest.MonkeyPatch.context() as patch:  # parsing the digits a second time takes seconds
-        patch.setattr(data, "mnist_data", lambda: digits)
-        return data.fetch("mnist-5k")
+def mnist_5k() -> data.Dataset:
+    return data.fetch("mnist-5k")
 
 
 def pixels_of(dataset: data.Dataset, split: data.Split) -> np.ndarray:
@@ -60,9 +58,11 @@ def test_mnist_5k_depends_on_no_order_and_no_generator(
     mnist_5k: data.Dataset,
     digits: tuple[np.ndarray, np.ndarray],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    shuffled = np.random.default_rng(1).permutation(5000)
-    monkeypatch.setattr(data, "mnist_data", lambda: (digits[0][shuffled], digits[1][shuffled]))
+    shuffled = np.column_stack(digits)[np.random.default_rng(1).permutation(5000)]
+    np.savetxt(tmp_path / "digits.csv", shuffled, fmt="%d", delimiter=",")
+    monkeypatch.setattr(data, "DATA_PATH", str(tmp_path / "digits.csv"))
     torch.manual_seed(1)
     assert data.fetch("mnist-5k").fingerprint == mnist_5k.fingerprint
 
