@@ -89,7 +89,8 @@ class Population:
     def next_batch(self) -> tuple[Tensor, Tensor]:
         """The batches of the coming step: x (member, m, …) and y (member, m)."""
         chosen = self.batches[self.steps_taken].to(self.data.train.y.device)
-        return self.data.train.x[chosen].to(self.dtype), self.data.train.y[chosen]
+        x = self.data.train.x.index_select(0, chosen.flatten())  # four times faster than x[chosen]
+        return x.unflatten(0, chosen.shape).to(self.dtype), self.data.train.y[chosen]
 
     def step(self) -> Tensor:
         """One update of every member; returns the losses (member,) before it."""
