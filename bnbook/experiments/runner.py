@@ -56,8 +56,7 @@ def run(
     if record is not None:
         return record
     started = time.perf_counter()
-    title = f"{name}--{scale}"
-    parts = _parts(plan, origin, store, title, device, executor, progress)
+    parts = _parts(plan, origin, store, name, scale, device, executor, progress)
     record = assemble(parts, plan.arm_names, plan.seeds)
     record.attrs = {
         "scale": scale,
@@ -68,7 +67,7 @@ def run(
         **origin.attrs(experiment, plan),
         **provenance(),
     }
-    store.save(record, title, key)
+    store.save(record, f"{name}--{scale}", key)
     for task in plan.tasks():
         store.drop(origin.key(task))
     return record
@@ -125,7 +124,8 @@ def _parts(
     plan: Plan,
     origin: Origin,
     store: Store,
-    title: str,
+    name: str,
+    scale: str,
     device: str,
     executor: Executor | None,
     progress: bool,
@@ -135,22 +135,22 @@ def _parts(
     parts = {i: part for i, t in enumerate(tasks) if (part := store.load(origin.key(t)))}
     pending = [i for i in range(len(tasks)) if i not in parts]
     total = sum(task.work for task in tasks)
-    bar = tqdm(total=total, desc=title.replace("--", " · "), unit="step", disable=not progress)
+    bar = tqdm(total=total, desc=f"{name} · {scale}", unit="step", disable=not progress)
     with bar:
         bar.update(sum(tasks[i].work for i in parts))
-        if _alone(pending, title, device, executor):
+        if _alone(pending, scale, device, executor):
             finished = _one_by_one([(i, tasks[i]) for i in pending], device, bar.update)
         else:
             finished = _side_by_side([(i, tasks[i]) for i in pending], device, executor, bar)
         for i, part in finished:
-            store.save(part, f"{title}--part", origin.key(tasks[i]))
+            store.save(part, f"{name}--{scale}--part", origin.key(tasks[i]))
             parts[i] = part
     return [parts[i] for i in range(len(tasks))]
 
 
-def _alone(pending: list[int], title: str, device: str, executor: Executor | None) -> bool:
+def _alone(pending: list[int], scale: str, device: str, executor: Executor | None) -> bool:
     """Whether starting other processes would not pay, or could not share the device."""
-    few = len(pending) < 2 or title.endswith("--smoke") or (os.cpu_count() or 1) < 2
+    few = len(pending) < 2 or scale == "smoke" or (os.cpu_count() or 1) < 2
     return executor is None and (few or device != "cpu")
 
 

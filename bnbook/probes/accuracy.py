@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -64,19 +63,17 @@ def _logits(s: Snapshot, buffers: Tensors, batches: Tensor, mode: norms.Mode) ->
 
 def _precise_buffers(s: Snapshot) -> Tensors:
     """Copies of the buffers that hold the pooled moments of the training examples."""
-    net = deepcopy(s.net)
 
     def pooled(params: Tensors, buffers: Tensors, x: Tensor) -> Tensors:
         buffers = {name: b.clone() for name, b in buffers.items()}
-        with norms.using(net, "collect"):
-            functional_call(net, (params, buffers), (x,))
+        functional_call(s.net, (params, buffers), (x,))
         return buffers
 
     fresh = {name: b.clone() for name, b in s.buffers.items()}
     for name, buffer in fresh.items():
         if name.endswith("num_batches_tracked"):
             buffer.zero_()
-    with torch.no_grad():
+    with norms.using(s.net, "collect"), torch.no_grad():
         pools = vmap(pooled, in_dims=(0, 0, None))(s.params, fresh, s.examples("train")[0])
     return {
         name: s.buffers[name] if name.endswith("num_batches_tracked") else buffer

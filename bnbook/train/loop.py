@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,11 +12,8 @@ from torch import Tensor
 from bnbook import data
 from bnbook.probes import Probe
 from bnbook.probes.base import coords
-from bnbook.train.plan import Group
+from bnbook.train.plan import Group, Progress
 from bnbook.train.population import Population
-
-Progress = Callable[[int], object]
-"""Called with the steps taken since the last call, those of all members together."""
 
 
 def train(group: Group, *, device: str = "cpu", progress: Progress | None = None) -> xr.Dataset:

@@ -17,6 +17,10 @@ MEMBERS_PER_GROUP = 8
 """Networks that train as one task: enough for stacking to pay, few enough to lose little."""
 
 
+Progress = Callable[[int], object]
+"""Called with the steps taken since the last call, those of all members together."""
+
+
 class PlanError(ValueError):
     """A plan that cannot be carried out; the message says what to change."""
 
@@ -77,7 +81,7 @@ class Group:
         seeds = sorted({m.seed for m in self.members})
         return f"{', '.join(arms)} · seeds {seeds[0]}–{seeds[-1]}"
 
-    def __call__(self, *, device: str, progress: Callable[[int], object] | None) -> xr.Dataset:
+    def __call__(self, *, device: str, progress: Progress | None) -> xr.Dataset:
         """Train the members; see `bnbook.train.loop.train`."""
         from bnbook.train.loop import train
 
