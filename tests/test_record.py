@@ -118,6 +118,21 @@ def test_parts_are_put_together_in_the_order_of_the_plan() -> None:
     assert whole.loss.attrs == {"units": "nat"}
 
 
+def test_parts_from_the_store_do_not_cut_the_names_of_fresh_ones(tmp_path: Path) -> None:
+    arms, store = ["relu", "sigmoid+batch"], Store(tmp_path)
+    short, long = (
+        xr.Dataset({"x": (("arm", "seed"), [[1.0]])}, coords={"arm": [arm], "seed": [0]})
+        for arm in arms
+    )
+    store.save(short, "part", "short")
+    stored = store.load("short")
+    assert stored is not None
+    store.save(assemble([stored, long], arms, [0]), "whole", "whole")
+    whole = store.load("whole")
+    assert whole is not None
+    assert whole.arm.values.tolist() == arms
+
+
 @dataclass(frozen=True)
 class Settings:
     rate: float
