@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from bnbook import data, norms
 from bnbook.experiments.base import SCALES, Experiment, ExperimentError, Plan, Progress, Task
-from bnbook.nets import MLP
+from bnbook.nets import Spec
 from bnbook.record import Store, assemble, describe, digest, provenance, source_digest
 from bnbook.text import unknown
 
@@ -107,7 +107,7 @@ class Origin:
 
 def modules_of(thing: object) -> Iterator[str]:
     """Modules that define the dataclasses, functions and normalisers inside a plan."""
-    if isinstance(thing, MLP):
+    if isinstance(thing, Spec):
         yield from (c.__module__ for c in norms.get(thing.norm).__mro__ if "bnbook" in c.__module__)
     if is_dataclass(thing):
         yield type(thing).__module__

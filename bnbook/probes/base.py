@@ -16,7 +16,7 @@ from torch.func import functional_call, grad, vmap
 
 from bnbook import norms
 from bnbook.data import Dataset
-from bnbook.nets import MultilayerPerceptron, Trace
+from bnbook.nets import Network, Trace
 
 Tensors = dict[str, Tensor]
 Statistics = Literal["batch", "population", "precise"]
@@ -39,7 +39,7 @@ class Snapshot:
     """
 
     step: int
-    net: MultilayerPerceptron
+    net: Network
     params: Tensors
     buffers: Tensors
     batch: tuple[Tensor, Tensor]

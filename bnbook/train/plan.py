@@ -9,7 +9,7 @@ from itertools import groupby
 
 import xarray as xr
 
-from bnbook.nets import MLP
+from bnbook.nets import Spec
 from bnbook.probes import Probe
 from bnbook.train.optimizers import SGD, Optimizer
 
@@ -30,7 +30,7 @@ class Arm:
     """One setting compared in a figure; two arms differ in exactly what their names say."""
 
     name: str
-    net: MLP
+    net: Spec
     learning_rate: float
     batch_size: int
     optimizer: Optimizer = SGD()
@@ -61,7 +61,7 @@ class Group:
     """Members of one shape, trained together; the unit of work, of interruption and of resuming."""
 
     data: str
-    net: MLP
+    net: Spec
     optimizer: Optimizer
     batch_size: int
     members: tuple[Member, ...]

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from bnbook.data import Dataset
-from bnbook.nets import MLP
+from bnbook.nets import Spec
 from bnbook.probes import Snapshot
 from bnbook.train.optimizers import Optimizer, Tensors
 from bnbook.train.plan import Member, PlanError
@@ -60,7 +60,7 @@ class Population:
 
     def __init__(
         self,
-        spec: MLP,
+        spec: Spec,
         optimizer: Optimizer,
         batch_size: int,
         members: Sequence[Member],

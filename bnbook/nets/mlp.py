@@ -1,10 +1,9 @@
-"""Networks from a frozen specification: any widths, any activation, any normaliser."""
+"""Dense networks: any widths, any activation, any normaliser."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -13,38 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bnbook import norms
+from bnbook.nets.base import ACTIVATIONS, NetError, Network, Trace
 from bnbook.text import unknown
 
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "identity": lambda z: z,
-    "relu": F.relu,
-    "leaky-relu": lambda z: F.leaky_relu(z, 0.2),
-    "sigmoid": torch.sigmoid,
-    "softplus": F.softplus,
-    "tanh": torch.tanh,
-}
 INITS = ("he", "glorot", "orthogonal")
 ORDERS = ("before", "after")
-
-
-class NetError(ValueError):
-    """A network was specified that cannot be built; the message says what to change."""
-
-
-@dataclass
-class Trace:
-    """What one forward pass leaves, layer by layer; every entry is (N, C_ℓ).
-
-    linear    what the linear map gives, z = Wx + b
-    inputs    what the nonlinearity is given: BN(z) when the normaliser stands before it, else z
-    outputs   what the layer hands on
-    logits    (N, classes)
-    """
-
-    linear: list[Tensor] = field(default_factory=list)
-    inputs: list[Tensor] = field(default_factory=list)
-    outputs: list[Tensor] = field(default_factory=list)
-    logits: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
 class Layer(nn.Module):
@@ -75,7 +47,7 @@ class Layer(nn.Module):
         return h
 
 
-class MultilayerPerceptron(nn.Module):
+class MultilayerPerceptron(Network):
     """Hidden layers and a linear head; (N, …) is flattened, logits are (N, classes).
 
     `forward(x, trace=True)` returns the `Trace` of the pass, whose `logits` are the output.
