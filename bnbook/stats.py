@@ -102,6 +102,36 @@ def log_ratio(values: xr.DataArray, treatment: str, control: str) -> xr.DataArra
     return xr.DataArray(np.log(arms[0]) - np.log(arms[1]))
 
 
+def steps_to(values: xr.DataArray, target: float) -> xr.DataArray:
+    """The step at which `values` (…, step) first reach `target`, for values that are to rise.
+
+    Between two looks the path is taken as straight in log(1 + step). A run that is never seen at
+    the target, diverged ones among them, gets the last step: it took at least so many.
+    """
+    if "step" not in values.dims or values.sizes["step"] < 2:
+        raise StatsError(f"steps_to takes values at two steps or more; {values.name!r} has none")
+    steps = np.log1p(values["step"].values.astype(float))
+    crossed = xr.apply_ufunc(
+        lambda path: _first_crossing(path, steps, target),
+        values,
+        input_core_dims=[["step"]],
+        vectorize=True,
+    )
+    return crossed.assign_attrs(units="step", long_name=f"steps to {target:g}")
+
+
+def _first_crossing(path: NDArray[np.float64], steps: NDArray[np.float64], target: float) -> float:
+    """Where `path` at logarithmic `steps` first crosses `target`, as a step; the last if never."""
+    above = path >= target
+    if not above.any():
+        return float(np.expm1(steps[-1]))
+    at = int(above.argmax())
+    if at == 0 or not math.isfinite(path[at - 1]):
+        return float(np.expm1(steps[at]))
+    share = (target - path[at - 1]) / (path[at] - path[at - 1])
+    return float(np.expm1(steps[at - 1] + share * (steps[at] - steps[at - 1])))
+
+
 def interval(values: ArrayLike, level: float = LEVEL) -> Interval:
     """Mean of `values` (n,) over seeds, with its bias-corrected accelerated bootstrap interval.
 

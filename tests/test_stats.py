@@ -25,6 +25,7 @@ from bnbook.stats import (
     log_ratio,
     number,
     paired,
+    steps_to,
     verdict,
 )
 
@@ -380,3 +381,35 @@ def test_rounding_a_number_moves_it_by_at_most_half_its_uncertainty(
 ) -> None:
     shown = float(number(value, uncertainty).replace("−", "-"))
     assert abs(shown - value) <= max(0.5 * uncertainty, 1e-9 * abs(value))
+
+
+# --- steps to a target ------------------------------------------------------------------------
+
+
+def course(*accuracy: float) -> xr.DataArray:
+    steps = [0, 1, 3, 7, 15][: len(accuracy)]
+    return xr.DataArray([list(accuracy)], {"seed": [0], "step": steps}, ("seed", "step"))
+
+
+def test_a_target_met_at_a_look_is_reached_at_that_step() -> None:
+    assert steps_to(course(0.1, 0.5, 0.9, 0.95), 0.9).item() == pytest.approx(3)
+
+
+def test_a_path_that_rises_with_the_logarithm_of_the_step_is_read_exactly() -> None:
+    # a(t) = log₂(1 + t)/4 reaches 0.6 at t = 2^2.4 − 1, between the looks at 3 and 7
+    path = course(*(math.log2(1 + t) / 4 for t in (0, 1, 3, 7, 15)))
+    assert steps_to(path, 0.6).item() == pytest.approx(2**2.4 - 1, rel=1e-12)
+
+
+def test_the_first_of_several_crossings_counts() -> None:
+    assert steps_to(course(0.1, 0.95, 0.2, 0.3, 0.95), 0.95).item() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("last", [0.5, math.nan])
+def test_a_run_that_never_gets_there_took_at_least_all_steps(last: float) -> None:
+    assert steps_to(course(0.1, 0.2, 0.3, 0.4, last), 0.9).item() == pytest.approx(15)
+
+
+def test_steps_to_needs_a_path() -> None:
+    with pytest.raises(StatsError, match="two steps"):
+        steps_to(arms([0.1, 0.2], [0.3, 0.4]), 0.9)
