@@ -13,26 +13,31 @@ from torch import Tensor, nn
 
 from bnbook import norms
 from bnbook.nets.base import ACTIVATIONS, NetError, Network, Trace
+from bnbook.nets.dropout import Dropout, check_rate
 from bnbook.text import unknown
 
 INITS = ("he", "glorot", "orthogonal")
 ORDERS = ("before", "after")
+DROPOUT_AT = ("hidden", "last")
 
 
 class Layer(nn.Module):
-    """A linear map, a normaliser and a nonlinearity, the last two in the stated order.
+    """A linear map, a normaliser and a nonlinearity, the last two in the stated order; dropout.
 
     The linear map has no bias where the normaliser would remove it: its gradient would be pure
     rounding error, which Adam divides by its own size and walks along.
     """
 
-    def __init__(self, fan_in: int, fan_out: int, norm: norms.Norm, spec: MLP) -> None:
+    def __init__(
+        self, fan_in: int, fan_out: int, norm: norms.Norm, spec: MLP, dropout: float
+    ) -> None:
         super().__init__()
         redundant = norm.absorbs_bias and spec.order == "before"
         self.linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out, bias=not redundant)
         self.norm = norm
         self.activation = ACTIVATIONS[spec.activation]
         self.order = spec.order
+        self.dropout = Dropout(dropout) if dropout else None
 
     def forward(self, x: Tensor, trace: Trace) -> Tensor:
         weight = self.norm.transform_weight(self.linear.weight)
@@ -41,6 +46,8 @@ class Layer(nn.Module):
         h = self.activation(a)
         if self.order == "after":
             h = self.norm(h)
+        if self.dropout is not None:
+            h = self.dropout(h)
         trace.linear.append(z)
         trace.inputs.append(a)
         trace.outputs.append(h)
@@ -56,9 +63,11 @@ class MultilayerPerceptron(Network):
     def __init__(self, inputs: int, classes: int, spec: MLP) -> None:
         super().__init__()
         fans = [inputs, *spec.widths]
+        dropouts = [spec.dropout if spec.dropout_at == "hidden" else 0.0] * len(spec.widths)
+        dropouts[-1] = spec.dropout
         self.layers = nn.ModuleList(
-            Layer(fan_in, fan_out, norms.make(spec.norm, fan_out, **dict(spec.norm_options)), spec)
-            for fan_in, fan_out in pairwise(fans)
+            Layer(*pair, norms.make(spec.norm, pair[1], **dict(spec.norm_options)), spec, dropout)
+            for pair, dropout in zip(pairwise(fans), dropouts, strict=True)
         )
         self.head = nn.utils.skip_init(nn.Linear, fans[-1], classes)
 
@@ -85,6 +94,9 @@ class MLP:
     order          the normaliser stands "before" or "after" the nonlinearity
     init           weights N(0, 2/fan_in) "he", N(0, 2/(fan_in + fan_out)) "glorot", or
                    "orthogonal", each times init_scale; biases start at 0
+    dropout        the rate at which `Dropout` zeroes what a layer hands on, in [0, 1)
+    dropout_at     "hidden": behind every hidden layer, so that it stands before the normaliser of
+                   the next one; "last": behind the last one alone, where no normaliser follows
     """
 
     widths: tuple[int, ...]
@@ -94,6 +106,8 @@ class MLP:
     order: str = "before"
     init: str = "he"
     init_scale: float = 1.0
+    dropout: float = 0.0
+    dropout_at: str = "hidden"
 
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1:
@@ -104,6 +118,9 @@ class MLP:
             raise NetError(unknown("initialisation", self.init, INITS))
         if self.order not in ORDERS:
             raise NetError(f"order is {self.order!r}; it is 'before' or 'after' the nonlinearity")
+        check_rate(self.dropout)
+        if self.dropout_at not in DROPOUT_AT:
+            raise NetError(unknown("place of dropout", self.dropout_at, DROPOUT_AT))
         norms.get(self.norm)
 
     def build(self, input_shape: tuple[int, ...], classes: int, seed: int) -> MultilayerPerceptron:
@@ -112,9 +129,9 @@ class MLP:
         generator = torch.Generator().manual_seed(seed)
         for name in net.weight_names():
             self._initialise(net.get_submodule(name.removesuffix(".weight")), generator)
-        for module in net.modules():
-            if isinstance(module, norms.Norm):
-                module.seed_noise(generator)
+        moded = [module for module in net.modules() if isinstance(module, norms.Moded)]
+        for module in sorted(moded, key=lambda each: isinstance(each, Dropout)):
+            module.seed_noise(generator)  # dropout last: the normalisers' noise is the same without
         return net
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from typing import Any
 
-from bnbook.norms.base import Mode, Norm, NormError, register, registry, using
+from bnbook.norms.base import Mode, Moded, Norm, NormError, register, registry, using
 from bnbook.norms.statistics import adapt_statistics, precise_statistics
 from bnbook.text import unknown
 
@@ -19,6 +19,7 @@ for _module in pkgutil.iter_modules(__path__):
 
 __all__ = [
     "Mode",
+    "Moded",
     "Norm",
     "NormError",
     "adapt_statistics",

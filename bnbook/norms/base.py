@@ -25,10 +25,29 @@ class NormError(ValueError):
     """A normaliser was asked for something impossible; the message says what to change."""
 
 
+class Moded(nn.Module):
+    """A layer that does one thing in training and another in use, as `mode` says (see `Mode`)."""
+
+    mode: Mode
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mode = "train"
+
+    def train(self, mode: bool = True) -> Moded:
+        """As in torch: `train()` uses batch statistics and updates, `eval()` the running ones."""
+        super().train(mode)
+        self.mode = "train" if mode else "population"
+        return self
+
+    def seed_noise(self, generator: torch.Generator) -> None:
+        """Fix the random numbers of a layer that draws any; called once, when it is built."""
+
+
 registry: dict[str, type[Norm]] = {}
 
 
-class Norm(nn.Module):
+class Norm(Moded):
     """A map of activations (N, C, …) to activations of the same shape, channel dimension 1.
 
     Subclasses define `forward`. Those that keep running statistics read `self.mode`; those that
@@ -43,20 +62,12 @@ class Norm(nn.Module):
 
     keeps_statistics = False
     absorbs_bias = False
-    mode: Mode
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
         if num_features < 1:
             raise NormError(f"num_features is {num_features}; a normaliser needs at least 1")
         self.num_features = num_features
-        self.mode = "train"
-
-    def train(self, mode: bool = True) -> Norm:
-        """As in torch: `train()` uses batch statistics and updates, `eval()` the running ones."""
-        super().train(mode)
-        self.mode = "train" if mode else "population"
-        return self
 
     def transform_weight(self, weight: Tensor) -> Tensor:
         """The weight (out, in, …) that the layer before this normaliser really uses."""
@@ -76,9 +87,6 @@ class Norm(nn.Module):
         output of a position depends on other positions, so that there is no such map.
         """
         return None
-
-    def seed_noise(self, generator: torch.Generator) -> None:
-        """Fix the random numbers of a normaliser that draws any; called once, when it is built."""
 
     def check_input(self, z: Tensor) -> None:
         """Raise `NormError` unless z is (N, C, …) with C = num_features."""
@@ -126,18 +134,18 @@ def register(name: str) -> Callable[[type[Norm]], type[Norm]]:
 
 @contextmanager
 def using(net: nn.Module, mode: str) -> Iterator[nn.Module]:
-    """Let every normaliser of `net` use `mode` inside the block, and restore it afterwards.
+    """Let every normaliser and dropout of `net` use `mode` in the block, and restore it afterwards.
 
     `mode` is a `Mode`; any other name is a `NormError`.
     """
     if mode not in get_args(Mode):
         raise NormError(f"mode {mode!r} is none of {', '.join(get_args(Mode))}")
-    norms = [module for module in net.modules() if isinstance(module, Norm)]
-    before = [norm.mode for norm in norms]
+    layers = [module for module in net.modules() if isinstance(module, Moded)]
+    before = [layer.mode for layer in layers]
     try:
-        for norm in norms:
-            norm.mode = cast(Mode, mode)
+        for layer in layers:
+            layer.mode = cast(Mode, mode)
         yield net
     finally:
-        for norm, mode_before in zip(norms, before, strict=True):
-            norm.mode = mode_before
+        for layer, mode_before in zip(layers, before, strict=True):
+            layer.mode = mode_before
