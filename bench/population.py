@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from bench.timing import Ratios, Times, interleaved, ratio
 from bnbook import data
+from bnbook.data.vision import torchvision_datasets
 from bnbook.nets import MLP
 from bnbook.train import SGD, Member, Population
 
@@ -52,7 +53,7 @@ class Images(Dataset[tuple[torch.Tensor, int]]):
     """Digits as torchvision hands them out: a PIL image each, turned into a tensor when asked."""
 
     def __init__(self, split: data.Split) -> None:
-        data.torchvision_datasets()  # makes torchvision importable beside a CPU build of torch
+        torchvision_datasets()  # makes torchvision importable beside a CPU build of torch
         from torchvision import transforms
 
         low, high = split.x.min(), split.x.max()

@@ -255,7 +255,7 @@ def fetch_data(name: str, as_json: Json = False) -> None:
     }
     if as_json:
         return _print_json([row])
-    summary = "{name}: {train:,} training and {test:,} test images, fingerprint {fingerprint}"
+    summary = "{name}: {train:,} training and {test:,} test examples, fingerprint {fingerprint}"
     return typer.echo(summary.format(**row))
 
 

@@ -62,7 +62,7 @@ def test_mnist_5k_depends_on_no_order_and_no_generator(
 ) -> None:
     shuffled = np.column_stack(digits)[np.random.default_rng(1).permutation(5000)]
     np.savetxt(tmp_path / "digits.csv", shuffled, fmt="%d", delimiter=",")
-    monkeypatch.setattr(data, "DATA_PATH", str(tmp_path / "digits.csv"))
+    monkeypatch.setattr("bnbook.data.digits.DATA_PATH", str(tmp_path / "digits.csv"))
     torch.manual_seed(1)
     assert data.fetch("mnist-5k").fingerprint == mnist_5k.fingerprint
 
@@ -91,6 +91,18 @@ def test_both_splits_are_standardised_by_the_training_split_alone_channel_by_cha
         assert torch.equal(split.y, y)
         assert (split.x.dtype, split.y.dtype) == (torch.float32, torch.int64)
     assert torch.equal(train[0], before)
+
+
+def test_rows_are_standardised_feature_by_feature() -> None:
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn(60, 3, generator=random) * torch.tensor([1, 5, 0.1]) + torch.tensor([7, 0, -2])
+    y = torch.arange(60) % 2
+    made = data.from_tensors("rows", (x[:40], y[:40]), (x[40:], y[40:]), ("a", "b"))
+    reference = x[:40].double().numpy()
+    expected = (x.double().numpy() - reference.mean(0)) / reference.std(0)
+    np.testing.assert_allclose(made.train.x.numpy(), expected[:40], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(made.test.x.numpy(), expected[40:], rtol=1e-4, atol=1e-4)
+    assert made.input_shape == (3,)
 
 
 @settings(deadline=None)  # the first call starts torch's threads
@@ -143,27 +155,39 @@ def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
         data.load("mnits")
 
 
+def test_a_feature_that_never_varies_is_refused() -> None:
+    rows = torch.tensor([[0.0, 3, 5], [1, 3, 6]]), torch.tensor([0, 1])
+    with pytest.raises(DataError, match=r"feature\(s\) \[1\] never vary"):
+        data.from_tensors("mine", rows, rows, ("a", "b"))
+
+
 LABELS = torch.tensor([0, 1])
 IMAGES = torch.arange(32.0).view(2, 1, 4, 4)
+ROWS = torch.tensor([[0.0, 3, 5, 7], [1, 5, 6, 8]])
 
 
 @pytest.mark.parametrize(
     ("x", "y", "complaint"),
     [
-        (IMAGES[:, 0], LABELS, r"train split of mine has pixels \(2, 4, 4\).*\(N, C, H, W\)"),
+        (IMAGES[:, 0], LABELS, r"train split of mine has values \(2, 4, 4\).*\(N, C, H, W\)"),
         (IMAGES, LABELS[:1], r"labels \(1,\).*one label for each"),
         (IMAGES[:0], LABELS[:0], "at least one"),
         (IMAGES, LABELS + 1, "labels from 1 to 2; expected whole numbers from 0 to 1"),
         (IMAGES, LABELS - 1, "labels from -1 to 0"),
         (IMAGES, LABELS.float(), "float32 labels"),
-        (IMAGES.where(IMAGES != 20, torch.nan), LABELS, "NaN or infinite pixels.* image 1"),
-        (IMAGES.where(IMAGES != 3, -torch.inf), LABELS, "NaN or infinite pixels.* image 0"),
-        (IMAGES.double() * 1e300, LABELS, "NaN or infinite pixels"),  # in float32
+        (IMAGES.where(IMAGES != 20, torch.nan), LABELS, "NaN or infinite values.* example 1"),
+        (IMAGES.where(IMAGES != 3, -torch.inf), LABELS, "NaN or infinite values.* example 0"),
+        (IMAGES.double() * 1e300, LABELS, "NaN or infinite values"),  # in float32
         (torch.ones(2, 1, 4, 4), LABELS, r"channel\(s\) \[0\] never vary"),
-        (torch.arange(50.0).view(2, 1, 5, 5), LABELS, r"images \(1, 5, 5\) but test .*\(1, 4, 4\)"),
+        (ROWS, LABELS, r"examples \(4,\) but test examples \(1, 4, 4\)"),
+        (
+            torch.arange(50.0).view(2, 1, 5, 5),
+            LABELS,
+            r"examples \(1, 5, 5\) but test .*\(1, 4, 4\)",
+        ),
     ],
 )
-def test_tensors_that_are_not_labelled_images_are_refused(
+def test_tensors_that_are_not_labelled_images_or_rows_are_refused(
     x: torch.Tensor, y: torch.Tensor, complaint: str
 ) -> None:
     with pytest.raises(DataError, match=complaint):

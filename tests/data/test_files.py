@@ -130,7 +130,7 @@ def test_a_damaged_idx_file_is_named_with_the_cure(
 def test_an_idx_file_of_the_wrong_shape_is_refused(where: Path, file: str) -> None:
     path = write_idx(where) / f"{file}-ubyte"
     path.write_bytes(idx(np.zeros((5, 7))))
-    with pytest.raises(DataError, match="split of mnist has pixels"):
+    with pytest.raises(DataError, match="split of mnist has values"):
         data.load("mnist")
 
 

@@ -1,0 +1,96 @@
+"""Data sets of images that torchvision knows where to find."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bnbook.data.base import Raw, Source, damaged
+from bnbook.data.digits import DIGITS
+
+
+def torchvision_datasets() -> Any:
+    """Import `torchvision.datasets`, also where torchvision's compiled operators do not load.
+
+    The import then fails on the shape rules of two operators that no data set uses. To declare
+    them any earlier would clash with the real ones where these do load.
+    """
+    try:
+        from torchvision import datasets
+    except RuntimeError as error:
+        if "operator torchvision::nms does not exist" not in str(error):
+            raise
+        for operator in ("nms", "qnms"):
+            signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            torch.library.define(f"torchvision::{operator}", signature)
+        from torchvision import datasets
+    return datasets
+
+
+def _read_idx(name: str, where: Path) -> tuple[Raw, Raw]:
+    """Read MNIST's four files strictly: `torchvision.datasets.MNIST` overlooks a wrong length."""
+    parse = torchvision_datasets().mnist.read_sn3_pascalvincent_tensor
+    tensors = []
+    for path in (where / file for file in SOURCES[name].files):
+        try:
+            tensors.append(parse(path))
+        except (AssertionError, KeyError, RuntimeError, ValueError) as error:
+            raise damaged(path, "not an IDX file as long as its header says", name) from error
+    train_x, train_y, test_x, test_y = tensors
+    return (train_x.unsqueeze(1), train_y), (test_x.unsqueeze(1), test_y)
+
+
+def _read_cifar10(where: Path) -> tuple[Raw, Raw]:
+    datasets = torchvision_datasets()
+    kind = datasets.CIFAR10
+    meta = (kind.meta["filename"], kind.meta["md5"])
+    for file, md5 in (*kind.train_list, *kind.test_list, meta):
+        path = where / kind.base_folder / file
+        if not datasets.utils.check_integrity(path, md5):
+            raise damaged(path, f"its MD5 is not {md5}", "cifar10")
+    train, test = (kind(where, train=train) for train in (True, False))
+    return raw_images(train.data, train.targets), raw_images(test.data, test.targets)
+
+
+def raw_images(pixels: NDArray[np.uint8], labels: list[int]) -> Raw:
+    """Images (N, H, W, C) and labels as tensors (N, C, H, W) and (N,)."""
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.tensor(labels)
+
+
+def _idx_source(kind: str, name: str, classes: tuple[str, ...]) -> Source:
+    contents = ("images-idx3-ubyte", "labels-idx1-ubyte")
+    files = tuple(f"{kind}/raw/{split}-{file}" for split in ("train", "t10k") for file in contents)
+    return Source(
+        train=60_000,
+        test=10_000,
+        shape=(1, 28, 28),
+        classes=classes,
+        origin=f"torchvision.datasets.{kind}",
+        read=partial(_read_idx, name),
+        files=files,
+        archives=tuple(f"{file}.gz" for file in files),
+        download=lambda folder: getattr(torchvision_datasets(), kind)(folder, download=True),
+    )
+
+
+GARMENTS = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
+THINGS = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck"
+CIFAR10_FILES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
+SOURCES: dict[str, Source] = {
+    "mnist": _idx_source("MNIST", "mnist", DIGITS),
+    "fashion-mnist": _idx_source("FashionMNIST", "fashion-mnist", tuple(GARMENTS.split(","))),
+    "cifar10": Source(
+        train=50_000,
+        test=10_000,
+        shape=(3, 32, 32),
+        classes=tuple(THINGS.split(",")),
+        origin="torchvision.datasets.CIFAR10",
+        read=_read_cifar10,
+        files=tuple(f"cifar-10-batches-py/{file}" for file in CIFAR10_FILES),
+        archives=("cifar-10-python.tar.gz",),
+        download=lambda folder: torchvision_datasets().CIFAR10(folder, download=True),
+    ),
+}
