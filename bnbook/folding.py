@@ -219,7 +219,7 @@ def _told_chains(net: nn.Module) -> list[Chain] | None:
     """The chains that a network tells, or None; standardised weights are put in for good."""
     tell: Any = getattr(net, "chains", None)
     if isinstance(net, MultilayerPerceptron):
-        chains = [[step for layer in net.layers for step in _steps(layer)] + [net.head]]
+        chains = _dense_chains(net)
     elif tell is not None:
         chains = tell()
     else:
@@ -230,6 +230,20 @@ def _told_chains(net: nn.Module) -> list[Chain] | None:
             if isinstance(step, Norm) and layer is not None:
                 layer.weight = nn.Parameter(step.transform_weight(layer.weight.detach()))
             layer = step if isinstance(step, Linear) else layer
+    return chains
+
+
+def _dense_chains(net: MultilayerPerceptron) -> list[Chain]:
+    """One chain through all layers, cut where a skip connection takes what passes between two."""
+    chains: list[Chain] = [[]]
+    layers: list[Any] = list(net.layers)
+    for i, layer in enumerate(layers):
+        if i and (layer.skip or layers[i - 1].skip):
+            chains.append([])
+        chains[-1] += _steps(layer)
+    if layers[-1].skip:
+        chains.append([])
+    chains[-1].append(net.head)
     return chains
 
 

@@ -80,6 +80,7 @@ def test_a_seed_fixes_the_weights_and_leaves_the_global_generator_alone() -> Non
         ({"widths": (5,), "norm": "bacth"}, "batch"),
         ({"widths": (5,), "init": "hee"}, "he"),
         ({"widths": (5,), "order": "between"}, "before"),
+        ({"widths": (5, 4, 5), "residual": True}, "no two neighbouring widths"),
     ],
 )
 def test_an_impossible_network_says_what_is_wrong(settings: dict[str, object], says: str) -> None:
@@ -90,3 +91,25 @@ def test_an_impossible_network_says_what_is_wrong(settings: dict[str, object], s
 def test_an_impossible_network_is_a_net_error() -> None:
     with pytest.raises(NetError, match="activation"):
         MLP((5,), "swoosh")
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_a_residual_layer_adds_its_input_where_the_hidden_widths_agree(order: str) -> None:
+    spec = MLP((5, 5, 7, 7), "tanh", "batch", order=order, residual=True)
+    net = spec.build((5,), 2, seed=0)
+    assert [layer.skip for layer in net.layers] == [False, True, False, True]
+    h = x = torch.randn(9, 5)
+    for i, layer in enumerate(net.layers):
+        z = F.linear(h, layer.linear.weight, layer.linear.bias)
+        steps = [lambda z: F.batch_norm(z, None, None, training=True), torch.tanh]
+        for step in steps if order == "before" else steps[::-1]:
+            z = step(z)
+        h = h + z if i in (1, 3) else z
+    torch.testing.assert_close(net(x), net.head(h), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(net(x, trace=True).outputs[-1], h, rtol=1e-5, atol=1e-5)
+
+
+def test_skip_connections_change_no_initial_weight() -> None:
+    plain, residual = (MLP((5, 5), residual=r).build((4,), 2, seed=3) for r in (False, True))
+    for one, other in zip(plain.parameters(), residual.parameters(), strict=True):
+        assert torch.equal(one, other)

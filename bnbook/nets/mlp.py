@@ -25,11 +25,18 @@ class Layer(nn.Module):
     """A linear map, a normaliser and a nonlinearity, the last two in the stated order; dropout.
 
     The linear map has no bias where the normaliser would remove it: its gradient would be pure
-    rounding error, which Adam divides by its own size and walks along.
+    rounding error, which Adam divides by its own size and walks along. With `skip` the layer hands
+    on x + h and not h: what it computes becomes a residual branch.
     """
 
     def __init__(
-        self, fan_in: int, fan_out: int, norm: norms.Norm, spec: MLP, dropout: float
+        self,
+        fan_in: int,
+        fan_out: int,
+        norm: norms.Norm,
+        spec: MLP,
+        dropout: float,
+        skip: bool = False,
     ) -> None:
         super().__init__()
         redundant = norm.absorbs_bias and spec.order == "before"
@@ -38,6 +45,7 @@ class Layer(nn.Module):
         self.activation = ACTIVATIONS[spec.activation]
         self.order = spec.order
         self.dropout = Dropout(dropout) if dropout else None
+        self.skip = skip
 
     def forward(self, x: Tensor, trace: Trace) -> Tensor:
         weight = self.norm.transform_weight(self.linear.weight)
@@ -48,6 +56,8 @@ class Layer(nn.Module):
             h = self.norm(h)
         if self.dropout is not None:
             h = self.dropout(h)
+        if self.skip:
+            h = x + h
         trace.linear.append(z)
         trace.inputs.append(a)
         trace.outputs.append(h)
@@ -65,9 +75,10 @@ class MultilayerPerceptron(Network):
         fans = [inputs, *spec.widths]
         dropouts = [spec.dropout if spec.dropout_at == "hidden" else 0.0] * len(spec.widths)
         dropouts[-1] = spec.dropout
+        skips = [spec.residual and i > 0 and fans[i] == fans[i + 1] for i in range(len(dropouts))]
         self.layers = nn.ModuleList(
-            Layer(*pair, norms.make(spec.norm, pair[1], **dict(spec.norm_options)), spec, dropout)
-            for pair, dropout in zip(pairwise(fans), dropouts, strict=True)
+            Layer(*pair, norms.make(spec.norm, pair[1], **dict(spec.norm_options)), spec, *rest)
+            for pair, *rest in zip(pairwise(fans), dropouts, skips, strict=True)
         )
         self.head = nn.utils.skip_init(nn.Linear, fans[-1], classes)
 
@@ -97,6 +108,8 @@ class MLP:
     dropout        the rate at which `Dropout` zeroes what a layer hands on, in [0, 1)
     dropout_at     "hidden": behind every hidden layer, so that it stands before the normaliser of
                    the next one; "last": behind the last one alone, where no normaliser follows
+    residual       a hidden layer as wide as the hidden layer below it adds its input to its output
+                   (he2016deep)
     """
 
     widths: tuple[int, ...]
@@ -108,6 +121,7 @@ class MLP:
     init_scale: float = 1.0
     dropout: float = 0.0
     dropout_at: str = "hidden"
+    residual: bool = False
 
     def __post_init__(self) -> None:
         if not self.widths or min(self.widths) < 1:
@@ -121,6 +135,11 @@ class MLP:
         check_rate(self.dropout)
         if self.dropout_at not in DROPOUT_AT:
             raise NetError(unknown("place of dropout", self.dropout_at, DROPOUT_AT))
+        if self.residual and all(below != above for below, above in pairwise(self.widths)):
+            raise NetError(
+                f"residual, but no two neighbouring widths of {self.widths} are equal: a skip "
+                "connection joins hidden layers of one width"
+            )
         norms.get(self.norm)
 
     def build(self, input_shape: tuple[int, ...], classes: int, seed: int) -> MultilayerPerceptron:

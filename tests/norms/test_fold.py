@@ -50,6 +50,18 @@ def assert_folded(net: nn.Module, *shape: int) -> nn.Module:
     return folded
 
 
+@pytest.mark.parametrize("name", FIXED_MAPS)
+def test_a_residual_perceptron_folds_inside_its_branches(name: str) -> None:
+    spec = MLP((7, 7, 5, 5), "tanh", name, residual=True)
+    assert_folded(trained(spec.build((6,), 3, seed=0), 6), 6)
+
+
+def test_a_normaliser_whose_output_meets_a_skip_connection_is_refused() -> None:
+    spec = MLP((7, 7), "tanh", "batch", order="after", residual=True)
+    with pytest.raises(FoldError, match=r"layers\.0\.norm.*no linear or convolutional layer"):
+        fold(trained(spec.build((6,), 3, seed=0), 6))
+
+
 @pytest.mark.parametrize("order", ["before", "after"])
 @pytest.mark.parametrize("name", FIXED_MAPS)
 def test_a_multilayer_perceptron_folds(name: str, order: str) -> None:
