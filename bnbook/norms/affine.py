@@ -16,6 +16,8 @@ class Affine(Norm):
     where training γ and β alone goes a long way.
     """
 
+    mixes_examples = False
+    mixes_channels = False
     weight: nn.Parameter | None
     bias: nn.Parameter | None
 

@@ -28,6 +28,7 @@ class BatchNorm(RunningNorm):
     """
 
     absorbs_bias = True
+    mixes_examples = True
     running_var: Tensor
 
     def __init__(

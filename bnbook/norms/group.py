@@ -20,6 +20,8 @@ class GroupNorm(Affine):
     (both are numbers of the source), and 1 where there is none. Source: wu2018group.
     """
 
+    mixes_channels = True
+
     def __init__(
         self,
         num_features: int,

@@ -18,6 +18,7 @@ class InstanceNorm(GroupNorm):
     """
 
     absorbs_bias = True
+    mixes_channels = False
 
     def __init__(self, num_features: int, *, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__(num_features, groups=num_features, eps=eps, affine=affine)

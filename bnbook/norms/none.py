@@ -11,6 +11,9 @@ from bnbook.norms.base import Norm, register
 class NoNorm(Norm):
     """The identity, with no parameters and no statistics."""
 
+    mixes_examples = False
+    mixes_channels = False
+
     def forward(self, z: Tensor) -> Tensor:
         self.check_input(z)
         return z

@@ -26,6 +26,8 @@ class Whitening(RunningNorm):
     """
 
     absorbs_bias = True
+    mixes_examples = True
+    mixes_channels = True
     running_cov: Tensor
 
     def __init__(

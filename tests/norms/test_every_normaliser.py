@@ -383,3 +383,17 @@ def test_nan_spreads_to_what_shares_a_moment_with_it() -> None:
         expected = torch.zeros(16, 6, 4, dtype=torch.bool)
         expected[where] = True
         assert torch.equal(norms.make(name, 6, **options)(z).isnan(), expected), name
+
+
+@pytest.mark.parametrize(("name", "shape"), FITTING)
+def test_a_normaliser_mixes_examples_and_channels_where_it_says_so(
+    name: str, shape: tuple[int, ...]
+) -> None:
+    norm, z = prepared(name), torch.randn(shape, requires_grad=True)
+    with norms.using(norm, "batch"):
+        (gradient,) = torch.autograd.grad(norm(z)[3, 1].square().sum(), z)
+    reached = gradient.flatten(2).norm(dim=2) if z.dim() > 2 else gradient.abs()
+    other_examples, other_channels = reached.clone(), reached[3].clone()
+    other_examples[3], other_channels[1] = 0, 0
+    assert bool(other_examples.any()) == norm.mixes_examples
+    assert bool(other_channels.any()) == norm.mixes_channels
