@@ -86,6 +86,11 @@ def paired(values: xr.DataArray, treatment: str, control: str) -> xr.DataArray:
     return _arm(values, treatment) - _arm(values, control)
 
 
+def final(record: xr.Dataset, variable: str) -> xr.DataArray:
+    """A variable after each arm's own last step; NaN where training had diverged."""
+    return record[variable].sel(step=record["steps"]).drop_vars("step")
+
+
 def log_ratio(values: xr.DataArray, treatment: str, control: str) -> xr.DataArray:
     """log(`treatment`/`control`) within each seed, for values that are positive.
 

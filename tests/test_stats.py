@@ -21,6 +21,7 @@ from bnbook.stats import (
     combine,
     decide,
     decide_identity,
+    final,
     interval,
     log_ratio,
     number,
@@ -413,3 +414,16 @@ def test_a_run_that_never_gets_there_took_at_least_all_steps(last: float) -> Non
 def test_steps_to_needs_a_path() -> None:
     with pytest.raises(StatsError, match="two steps"):
         steps_to(arms([0.1, 0.2], [0.3, 0.4]), 0.9)
+
+
+def test_final_is_what_each_arm_shows_after_its_own_last_step() -> None:
+    record = xr.Dataset(
+        {
+            "accuracy": (("arm", "seed", "step"), [[[0.1, 0.5, np.nan]], [[0.1, 0.4, np.nan]]]),
+            "steps": (("arm", "seed"), [[5.0], [9.0]]),
+        },
+        coords={"arm": ["short", "diverged"], "seed": [0], "step": [0, 5, 9]},
+    )
+    last = final(record, "accuracy")
+    assert last.dims == ("arm", "seed")
+    np.testing.assert_array_equal(last.values, [[0.5], [np.nan]])

@@ -44,6 +44,7 @@ class Snapshot:
     buffers: Tensors
     batch: tuple[Tensor, Tensor]
     data: Dataset
+    learning_rate: Tensor
     update: Callable[[Tensors, Tensors], Tensors]
     previous: Trace | None = None
     memo: dict[Any, Any] = field(default_factory=dict)

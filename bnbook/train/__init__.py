@@ -1,18 +1,29 @@
 """Training many networks at once, and what is decided before it starts."""
 
+from bnbook.train.batches import Augmentation, Batches, Sampler, Shuffled
+from bnbook.train.errors import PlanError
 from bnbook.train.optimizers import SGD, Adam, Optimizer
-from bnbook.train.plan import Arm, Group, Member, Plan, PlanError, log_spaced
+from bnbook.train.plan import Arm, Group, Member, Plan, Tuned, log_spaced
 from bnbook.train.population import Population
+from bnbook.train.schedules import Constant, Schedule, StepDecay
 
 __all__ = [
     "SGD",
     "Adam",
     "Arm",
+    "Augmentation",
+    "Batches",
+    "Constant",
     "Group",
     "Member",
     "Optimizer",
     "Plan",
     "PlanError",
     "Population",
+    "Sampler",
+    "Schedule",
+    "Shuffled",
+    "StepDecay",
+    "Tuned",
     "log_spaced",
 ]

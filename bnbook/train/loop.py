@@ -13,7 +13,8 @@ from bnbook import data
 from bnbook.probes import Probe
 from bnbook.probes.base import coords
 from bnbook.train.plan import Group, Progress
-from bnbook.train.population import Population
+from bnbook.train.population import Population, populate
+from bnbook.train.tuning import tuned
 
 
 def train(group: Group, *, device: str = "cpu", progress: Progress | None = None) -> xr.Dataset:
@@ -21,10 +22,13 @@ def train(group: Group, *, device: str = "cpu", progress: Progress | None = None
 
     The probes look at their steps, just before the update that follows. What a member shows
     after it has diverged (its training loss was not finite) is NaN, and `diverged_at`
-    holds the step at which it did, NaN for those that did not.
+    holds the step at which it did, NaN for those that did not. `learning_rate` and `steps` are
+    what each member trained with, as given or as tuned.
     """
     dataset = data.load(group.data).to(device)
-    population = Population(group.net, group.optimizer, group.batch_size, group.members, dataset)
+    if group.tuning:
+        group = tuned(group, dataset, progress)
+    population = populate(group, dataset)
     seen: dict[str, list[Tensor]] = {probe.name: [] for probe in group.probes}
     looks = set(group.probe_steps)
     snapshot = None
@@ -47,8 +51,12 @@ def _labelled(group: Group, population: Population, seen: dict[str, list[Tensor]
     diverged_at = population.diverged_at.cpu().double()
     steps = torch.tensor(sorted(group.probe_steps), dtype=torch.float64)
     lost = steps[None, :] > diverged_at[:, None].nan_to_num(nan=math.inf)
-    attrs = {"units": "step", "long_name": "diverged at"}
-    variables = {"diverged_at": xr.DataArray(diverged_at.numpy(), dims="member", attrs=attrs)}
+    rates = torch.tensor([m.learning_rate for m in group.members], dtype=torch.float64)
+    variables = {
+        "diverged_at": _of_members(diverged_at, "step", "diverged at"),
+        "learning_rate": _of_members(rates, "1", "learning rate"),
+        "steps": _of_members(torch.full_like(rates, group.steps), "step", "updates"),
+    }
     for probe in group.probes:
         values = torch.stack(seen[probe.name], dim=1)
         values[lost] = math.nan
@@ -61,6 +69,10 @@ def _labelled(group: Group, population: Population, seen: dict[str, list[Tensor]
     )
     record = record.set_index(member=["arm", "seed"]).unstack("member")
     return record.transpose("arm", "seed", "step", ...)
+
+
+def _of_members(values: Tensor, unit: str, name: str) -> xr.DataArray:
+    return xr.DataArray(values.numpy(), dims="member", attrs={"units": unit, "long_name": name})
 
 
 def _variable(probe: Probe, values: Tensor) -> xr.DataArray:

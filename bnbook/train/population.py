@@ -13,41 +13,11 @@ from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 from bnbook.data import Dataset
 from bnbook.nets import Spec
 from bnbook.probes import Snapshot
+from bnbook.train.batches import Augmentation, Batches, Sampler
+from bnbook.train.errors import PlanError
 from bnbook.train.optimizers import Optimizer, Tensors
-from bnbook.train.plan import Member, PlanError
-
-
-class Batches:
-    """The order of the data: for each member its own epochs of shuffled, full batches.
-
-    Member i sees the order of `seeds[i]`, whatever its arm. The indices of any step can be had
-    at once, without those before it.
-    """
-
-    def __init__(self, examples: int, batch_size: int, seeds: Sequence[int]) -> None:
-        if batch_size > examples:
-            raise PlanError(f"batch size {batch_size}, but the training set holds {examples}")
-        self.examples, self.batch_size, self.seeds = examples, batch_size, tuple(seeds)
-        self.per_epoch = examples // batch_size
-        self._epoch = -1
-        self._order = torch.empty(0)
-
-    def __getitem__(self, step: int) -> Tensor:
-        """Indices (member, m) of the batches of `step`, counted from 0."""
-        epoch, within = divmod(step, self.per_epoch)
-        if epoch != self._epoch:
-            self._epoch, self._order = epoch, self._shuffled(epoch)
-        start = within * self.batch_size
-        return self._order[:, start : start + self.batch_size]
-
-    def _shuffled(self, epoch: int) -> Tensor:
-        orders = {
-            seed: torch.randperm(
-                self.examples, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-            )
-            for seed in set(self.seeds)
-        }
-        return torch.stack([orders[seed] for seed in self.seeds])
+from bnbook.train.plan import Group, Member
+from bnbook.train.schedules import Constant, Schedule
 
 
 class Population:
@@ -66,9 +36,15 @@ class Population:
         members: Sequence[Member],
         data: Dataset,
         *,
+        steps: int = 1,
+        schedule: Schedule | None = None,
+        sampler: Sampler | None = None,
+        augmentation: Augmentation | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
+        """`steps` is the length of the run, of which the schedule is told the share."""
         self.members, self.optimizer, self.data = tuple(members), optimizer, data
+        self.steps, self.schedule, self.augmentation = steps, schedule or Constant(), augmentation
         self.dtype, device = dtype, data.train.x.device
         nets = [spec.build(data.input_shape, len(data.classes), m.seed) for m in members]
         self.net = nets[0].to(device, dtype)
@@ -76,9 +52,8 @@ class Population:
         self.params: Tensors = {name: p.detach() for name, p in params.items()}
         self.buffers: Tensors = dict(buffers)
         self.state = optimizer.init(self.params)
-        rates = [m.learning_rate for m in members]
-        self.learning_rate = torch.tensor(rates, device=device, dtype=dtype)
-        self.batches = Batches(len(data.train), batch_size, [m.seed for m in members])
+        self.base_rate = torch.tensor([_rate(m) for m in members], device=device, dtype=dtype)
+        self.batches = Batches(data.train.y, batch_size, [m.seed for m in members], sampler)
         self.steps_taken = 0
         self.diverged_at = torch.full((len(members),), math.nan, device=device)
         self._gradient_and_loss = vmap(grad_and_value(self._loss))
@@ -86,11 +61,19 @@ class Population:
     def _loss(self, params: Tensors, buffers: Tensors, x: Tensor, y: Tensor) -> Tensor:
         return F.cross_entropy(functional_call(self.net, (params, buffers), (x,)), y)
 
+    @property
+    def learning_rate(self) -> Tensor:
+        """Learning rates (member,) of the coming step."""
+        return self.base_rate * self.schedule(self.steps_taken / self.steps)
+
     def next_batch(self) -> tuple[Tensor, Tensor]:
         """The batches of the coming step: x (member, m, …) and y (member, m)."""
         chosen = self.batches[self.steps_taken].to(self.data.train.y.device)
         x = self.data.train.x.index_select(0, chosen.flatten())  # four times faster than x[chosen]
-        return x.unflatten(0, chosen.shape).to(self.dtype), self.data.train.y[chosen]
+        x = x.unflatten(0, chosen.shape).to(self.dtype)
+        if self.augmentation:
+            x = self.augmentation(x, self.batches.seeds, self.steps_taken)
+        return x, self.data.train.y[chosen]
 
     def step(self) -> Tensor:
         """One update of every member; returns the losses (member,) before it."""
@@ -112,6 +95,7 @@ class Population:
             buffers=self.buffers,
             batch=self.next_batch(),
             data=self.data,
+            learning_rate=self.learning_rate,
             update=self._updated,
             previous=previous.activations if previous else None,
         )
@@ -123,3 +107,24 @@ class Population:
         copies = {name: g.clone() for name, g in grads.items()}
         self.optimizer.step(after, copies, state, self.learning_rate)
         return after
+
+
+def _rate(member: Member) -> float:
+    if not isinstance(member.learning_rate, float):
+        raise PlanError(f"arm {member.arm!r}: its learning rate has not been tuned yet")
+    return member.learning_rate
+
+
+def populate(group: Group, data: Dataset) -> Population:
+    """The members of a group, before their first step."""
+    return Population(
+        group.net,
+        group.optimizer,
+        group.batch_size,
+        group.members,
+        data,
+        steps=group.steps,
+        schedule=group.schedule,
+        sampler=group.sampler,
+        augmentation=group.augmentation,
+    )

@@ -209,7 +209,7 @@ def test_gradient_ics_of_the_first_layer_is_zero() -> None:
 
 def test_gradient_ics_vanishes_with_the_learning_rate() -> None:
     trained = population()
-    trained.learning_rate *= 1e-6
+    trained.base_rate *= 1e-6
     assert probes.get("gradient_shift")()(trained.snapshot()).max() < 1e-4
 
 

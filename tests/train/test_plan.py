@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bnbook.nets import MLP
 from bnbook.probes import get
-from bnbook.train import Adam, Arm, Plan, PlanError, log_spaced
+from bnbook.train import Adam, Arm, Plan, PlanError, StepDecay, Tuned, log_spaced
 from bnbook.train.plan import MEMBERS_PER_GROUP
 
 NET = MLP((5,))
@@ -82,3 +84,39 @@ def test_log_spaced_steps_rise_from_none_to_all(steps: int, count: int) -> None:
     assert looks[-1] == steps
     assert list(looks) == sorted(set(looks))
     assert len(looks) <= count
+
+
+TUNED = Tuned(rates=(0.01, 0.1), seeds=(100, 101), steps=5)
+
+
+def test_a_tuned_arm_is_one_group_however_many_its_seeds() -> None:
+    arms = (Arm("tuned", NET, TUNED, 16), Arm("twin", NET, TUNED, 16), *ARMS)
+    groups = [g for g in plan(arms=arms, seeds=tuple(range(20))).tasks() if g.tuning]
+    assert [{m.arm for m in g.members} for g in groups] == [{"tuned"}, {"twin"}]
+    assert groups[0].work == 20 * 10 + 2 * 2 * 5
+
+
+def test_tuning_on_the_seeds_of_the_study_is_refused() -> None:
+    with pytest.raises(PlanError, match="tuned on seeds of the study"):
+        plan(arms=(Arm("tuned", NET, replace(TUNED, seeds=(3,)), 16),))
+
+
+@pytest.mark.parametrize("changes", [{"rates": (0.1,)}, {"seeds": ()}, {"steps": 0}])
+def test_tuning_needs_rates_seeds_and_steps(changes: dict[str, object]) -> None:
+    with pytest.raises(PlanError, match="two rates or more"):
+        replace(TUNED, **changes)  # type: ignore[arg-type]
+
+
+def test_an_arm_with_its_own_length_is_looked_at_until_its_end() -> None:
+    arms = (Arm("short", NET, 0.1, 16, steps=4), Arm("long", NET, 0.1, 16))
+    groups = {g.members[0].arm: g for g in plan(arms=arms, probe_steps=(0, 3, 7, 10)).tasks()}
+    assert (groups["short"].steps, groups["short"].probe_steps) == (4, (0, 3, 4))
+    assert (groups["long"].steps, groups["long"].probe_steps) == (10, (0, 3, 7, 10))
+
+
+@pytest.mark.parametrize(("at", "by"), [((0.0,), 0.1), ((1.0,), 0.1), ((0.5,), 0.0)])
+def test_a_decay_happens_within_the_run_and_keeps_the_rate_positive(
+    at: tuple[float, ...], by: float
+) -> None:
+    with pytest.raises(PlanError, match="shares of the run"):
+        StepDecay(at, by)

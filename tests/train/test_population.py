@@ -10,8 +10,7 @@ from torch import Tensor
 from bnbook import norms
 from bnbook.data import Dataset, Split
 from bnbook.nets import MLP
-from bnbook.train import SGD, Adam, Member, Optimizer, PlanError, Population
-from bnbook.train.population import Batches
+from bnbook.train import SGD, Adam, Batches, Member, Optimizer, PlanError, Population
 
 MEMBERS = (Member("slow", 3, 0.05), Member("fast", 3, 0.2), Member("slow", 7, 0.05))
 STEPS, BATCH = 12, 16
@@ -38,7 +37,7 @@ def alone(spec: MLP, optimizer: Optimizer, member: Member, data: Dataset) -> dic
     net = spec.build(data.input_shape, len(data.classes), member.seed).double()
     kind, options = TORCH_OPTIMIZERS[optimizer]
     rule = kind(net.parameters(), lr=member.learning_rate, **options)
-    batches = Batches(len(data.train), BATCH, [member.seed])
+    batches = Batches(data.train.y, BATCH, [member.seed])
     for step in range(STEPS):
         rows = batches[step][0]
         rule.zero_grad()
@@ -79,7 +78,7 @@ def test_initial_weights_do_not_depend_on_the_normaliser(norm: str) -> None:
 
 
 def test_an_epoch_shows_each_example_once_and_no_two_epochs_agree() -> None:
-    batches = Batches(examples=20, batch_size=5, seeds=[1])
+    batches = Batches(torch.zeros(20), 5, [1])
     first = torch.cat([batches[i] for i in range(4)], dim=1)
     second = torch.cat([batches[i] for i in range(4, 8)], dim=1)
     assert first.sort().values.tolist() == [list(range(20))]
@@ -88,10 +87,10 @@ def test_an_epoch_shows_each_example_once_and_no_two_epochs_agree() -> None:
 
 
 def test_batches_of_a_step_do_not_depend_on_what_was_asked_before() -> None:
-    batches = Batches(examples=23, batch_size=5, seeds=[1, 4])
+    batches = Batches(torch.zeros(23), 5, [1, 4])
     late = batches[11].clone()
     batches[2]
-    assert torch.equal(late, Batches(23, 5, [1, 4])[11])
+    assert torch.equal(late, Batches(torch.zeros(23), 5, [1, 4])[11])
 
 
 def test_a_batch_larger_than_the_training_set_is_refused() -> None:
