@@ -8,8 +8,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import xarray as xr
 
+from bnbook.progress import Progress
+
 SCALES = ("smoke", "book", "paper")
-Progress = Callable[[int], object]
 
 
 class ExperimentError(ValueError):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
+from contextlib import closing
 from dataclasses import dataclass, fields, is_dataclass
 
 import torch
@@ -14,8 +15,9 @@ import xarray as xr
 from tqdm.auto import tqdm
 
 from bnbook import data, norms
-from bnbook.experiments.base import SCALES, Experiment, ExperimentError, Plan, Progress, Task
+from bnbook.experiments.base import SCALES, Experiment, ExperimentError, Plan, Task
 from bnbook.nets import Spec
+from bnbook.progress import Progress
 from bnbook.record import Store, assemble, describe, digest, provenance, source_digest
 from bnbook.text import unknown
 
@@ -142,9 +144,10 @@ def _parts(
             finished = _one_by_one([(i, tasks[i]) for i in pending], device, bar.update)
         else:
             finished = _side_by_side([(i, tasks[i]) for i in pending], device, executor, bar)
-        for i, part in finished:
-            store.save(part, f"{name}--{scale}--part", origin.key(tasks[i]))
-            parts[i] = part
+        with closing(finished):  # a part that cannot be stored stops the workers at once
+            for i, part in finished:
+                store.save(part, f"{name}--{scale}--part", origin.key(tasks[i]))
+                parts[i] = part
     return [parts[i] for i in range(len(tasks))]
 
 
@@ -173,14 +176,15 @@ def perform(task: Task, device: str, progress: Progress | None = None) -> xr.Dat
 
 def _one_by_one(
     tasks: Iterable[tuple[int, Task]], device: str, progress: Progress
-) -> Iterator[tuple[int, xr.Dataset]]:
+) -> Generator[tuple[int, xr.Dataset], None, None]:
     for i, task in tasks:
         yield i, perform(task, device, progress)
 
 
 def _side_by_side(
     tasks: Sequence[tuple[int, Task]], device: str, executor: Executor | None, bar: tqdm
-) -> Iterator[tuple[int, xr.Dataset]]:
+) -> Generator[tuple[int, xr.Dataset], None, None]:
+    """Each task's part as it is done; whoever stops listening ends the work."""
     local = None
     if executor is None:
         from loky import get_reusable_executor

@@ -12,7 +12,8 @@ from torch import Tensor
 from bnbook import data
 from bnbook.probes import Probe
 from bnbook.probes.base import coords
-from bnbook.train.plan import Group, Progress
+from bnbook.progress import Progress
+from bnbook.train.plan import Group
 from bnbook.train.population import Population, populate
 from bnbook.train.tuning import tuned
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -11,6 +11,7 @@ import xarray as xr
 
 from bnbook.nets import Spec
 from bnbook.probes import Probe
+from bnbook.progress import Progress
 from bnbook.train.batches import Augmentation, Sampler, Shuffled
 from bnbook.train.errors import PlanError
 from bnbook.train.optimizers import SGD, Optimizer
@@ -18,10 +19,6 @@ from bnbook.train.schedules import Constant, Schedule
 
 MEMBERS_PER_GROUP = 8
 """Networks that train as one task: enough for stacking to pay, few enough to lose little."""
-
-
-Progress = Callable[[int], object]
-"""Called with the steps taken since the last call, those of all members together."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 import pytest
 import xarray as xr
@@ -18,6 +19,7 @@ from bnbook.record import DamagedRecord, Store, StoreError
 
 CALLS: list[int] = []
 STOP_AT: set[int] = set()
+WAIT_AT: dict[int, Event] = {}
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ def measure(settings: Settings, seed: int) -> xr.Dataset:
     """A measurement that says when it is made, and stops where the test wants it to."""
     if seed in STOP_AT:
         raise KeyboardInterrupt
+    if seed in WAIT_AT:
+        WAIT_AT[seed].wait(timeout=60)
     CALLS.append(seed)
     values = [settings.slope * seed, 0.0]
     return xr.Dataset({"effect": ("arm", values)}, coords={"arm": ["with", "without"]})
@@ -46,6 +50,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An experiment of six seeds in three tasks, that takes no time."""
     CALLS.clear()
     STOP_AT.clear()
+    WAIT_AT.clear()
     experiment = Experiment("made-up", "Does it?", plan)
     monkeypatch.setattr(experiments, "get", lambda _: experiment)
     return iter([None])
@@ -131,6 +136,22 @@ def test_an_executor_gives_the_same_record(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as executor:
         together = run(tmp_path / "together", executor=executor)
     xr.testing.assert_equal(together, alone)
+
+
+def test_a_full_disk_stops_the_work_that_others_have_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    WAIT_AT[2] = Event()  # the second task begins, and ends only after the run has stopped
+    monkeypatch.setattr(os, "fsync", full)
+    with ThreadPoolExecutor(1) as executor:
+        with pytest.raises(StoreError, match="disk is full") as caught:
+            run(tmp_path, executor=executor)
+        WAIT_AT[2].set()
+    assert caught.value.record.seed.values.tolist() == [0, 1]
+    assert 4 not in CALLS
 
 
 def test_an_unknown_scale_names_the_nearest(tmp_path: Path) -> None:
