@@ -38,14 +38,16 @@ class Control:
     """What one slider goes through.
 
     `values` are the frames of the page; `live` are finer ones for a running kernel, where nothing
-    is drawn beforehand. `label` stands beside the slider (default: the parameter's name) and
-    `show` writes a value (default: as an axis does).
+    is drawn beforehand. Both lives open on `start`, one of the values (default: the first).
+    `label` stands beside the slider (default: the parameter's name) and `show` writes a value
+    (default: as an axis does).
     """
 
     values: Collection[Any]
     label: str | None = None
     show: Callable[[Any], str] | None = None
     live: Collection[Any] | None = None
+    start: Any = None
 
     def __post_init__(self) -> None:
         for what in ("values", "live"):
@@ -54,8 +56,21 @@ class Control:
                 continue
             if not len(given) or isinstance(given, str):
                 raise ValueError(f"a control goes through a list of {what}; it was given {given!r}")
-            plain = tuple(each.item() if hasattr(each, "item") else each for each in given)
+            plain = tuple(map(_plain, given))
             object.__setattr__(self, what, plain)
+        first, *_ = self.values
+        start = first if self.start is None else _plain(self.start)
+        for what in ("values", "live"):
+            if start not in (getattr(self, what) or [start]):
+                raise ValueError(
+                    f"a control opens on one of its {what}, and {start!r} is none of them"
+                )
+        object.__setattr__(self, "start", start)
+
+    @property
+    def opening(self) -> int:
+        """Place of `start` among the values."""
+        return list(self.values).index(self.start)
 
     def text(self, value: Any) -> str:
         """One value as the reader sees it."""
@@ -123,8 +138,16 @@ class Explorer:
         small = figure.narrow
         return Figure(small.light, small.dark, figure.alt) if small else figure
 
+    @property
+    def opening(self) -> Figure:
+        """The frame that is seen first."""
+        place = 0
+        for control in self.controls.values():
+            place = place * len(control.values) + control.opening
+        return self.frames[place]
+
     def html(self) -> str:
-        """The explorer as self-contained HTML: the first frame, the sliders, the frames, a script.
+        """The explorer as self-contained HTML: opening frame, sliders, all frames, a script.
 
         Until the script has run, and where none may, the sliders are hidden.
         """
@@ -133,18 +156,18 @@ class Explorer:
         return (
             f'<div class="bn-figure bn-explorer" id="{name}" role="group"'
             f' aria-label="{html.escape(self.title)}"><style>{STYLE}{_STYLE}</style>'
-            f'<div class="bn-view">{self.frames[0].pictures()}</div>'
+            f'<div class="bn-view">{self.opening.pictures()}</div>'
             f'<div class="bn-panel"><p class="bn-title">{html.escape(self.title)}</p>'
             f'<div class="bn-controls" hidden>{sliders}</div>'
             "<noscript><p>The controls of this figure need JavaScript; "
-            "it shows its first setting.</p></noscript></div>"
+            "it shows one setting.</p></noscript></div>"
             f'<script type="application/json">{_json(self._pack())}</script>'
             f"<script>{_SCRIPT.replace('NAME', json.dumps(name))}</script></div>"
         )
 
     def widget(self) -> widgets.Widget:
         """The explorer for a running kernel: every move draws."""
-        picture = widgets.HTML(self.frames[0].html())
+        picture = widgets.HTML(self.opening.html())
         sliders = {key: self._selection(key, each) for key, each in self.controls.items()}
 
         def redraw(_: Any) -> None:
@@ -163,12 +186,10 @@ class Explorer:
         return widgets.Box([picture, panel], layout=widgets.Layout(flex_flow="row wrap"))
 
     def _selection(self, key: str, control: Control) -> widgets.SelectionSlider:
-        first, *_ = control.values
         values = list(control.live or control.values)
-        start = values.index(first) if first in values else 0
         return widgets.SelectionSlider(
             options=[(control.text(value), value) for value in values],
-            index=start,
+            index=values.index(control.start),
             description=_label(key, control),
             continuous_update=False,
             style={"description_width": "initial"},
@@ -178,7 +199,7 @@ class Explorer:
         """A slider, with a player before it if it is the one to play."""
         if key != self.play:
             return slider
-        player = widgets.Play(max=len(slider.options) - 1, interval=INTERVAL)
+        player = widgets.Play(value=slider.index, max=len(slider.options) - 1, interval=INTERVAL)
         player.observe(lambda change: setattr(slider, "index", change["new"]), "value")
         return widgets.HBox([player, slider])
 
@@ -186,13 +207,13 @@ class Explorer:
         """One labelled slider with a mark for each value, its value, and perhaps its button."""
         control = self.controls[key]
         texts = [control.text(value) for value in control.values]
-        first, marks = html.escape(texts[0]), f"{name}-{html.escape(key)}"
+        first, marks = html.escape(texts[control.opening]), f"{name}-{html.escape(key)}"
         options = "".join(f'<option value="{place}"></option>' for place in range(len(texts)))
         button = '<button type="button" class="bn-play">Play</button>' if key == self.play else ""
         return (
             f'<div class="bn-control"><label><span>{html.escape(_label(key, control))}</span>'
             f'<output aria-live="off">{first}</output>'
-            f'<input type="range" min="0" max="{len(texts) - 1}" step="1" value="0"'
+            f'<input type="range" min="0" max="{len(texts) - 1}" step="1" value="{control.opening}"'
             f' list="{marks}" autocomplete="off" aria-valuetext="{first}"'
             f' data-texts="{html.escape(json.dumps(texts))}">'
             f'</label><datalist id="{marks}">{options}</datalist>{button}</div>'
@@ -208,9 +229,9 @@ class Explorer:
         return {"images": [data_uri(image) for image in images], "frames": shown}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """Both lives, and the words of the first frame."""
+        """Both lives, and the words of the opening frame."""
         live: dict[str, Any] = self.widget()._repr_mimebundle_()
-        words = f"{self.title}. {self.frames[0].alt}"
+        words = f"{self.title}. {self.opening.alt}"
         return {**live, "text/html": self.html(), "text/plain": words}
 
 
@@ -276,6 +297,11 @@ _SCRIPT = """(function () {
   root.querySelector('.bn-controls').hidden = false;
   show();
 })();""".replace("INTERVAL", str(INTERVAL))
+
+
+def _plain(value: Any) -> Any:
+    """A number as Python's own."""
+    return value.item() if hasattr(value, "item") else value
 
 
 def _label(key: str, control: Control) -> str:

@@ -66,7 +66,7 @@ def decoded(address: str) -> bytes:
     return base64.b64decode(address.partition(",")[2])
 
 
-def test_the_first_frame_is_a_real_image_before_any_script(shown: Page) -> None:
+def test_the_opening_frame_is_a_real_image_before_any_script(shown: Page) -> None:
     light, dark = shown.found["img"]
     assert light["alt"] == dark["alt"] == "step 0 of batch"
     assert decoded(light["src"]) == draw(0).light
@@ -168,6 +168,44 @@ def test_values_are_written_for_readers_and_passed_as_plain_numbers() -> None:
     written = Control([1, 2], show=lambda value: f"{value} %")
     shown = Page(explore(lambda share: draw(share), title="t", share=written).html())
     assert shown.found["input"][0]["aria-valuetext"] == "1 %"
+
+
+def later() -> Explorer:
+    """An explorer that opens in the midst of its settings."""
+    return explorer(
+        step=Control(np.array([0, 1, 2]), start=np.int64(2), live=range(5)),
+        arm=Control(["batch", "none", "layer"], start="none"),
+        play="step",
+    )
+
+
+def test_a_page_opens_on_the_values_that_the_controls_name() -> None:
+    page = Page(later().html())
+    light, dark = page.found["img"]
+    assert (decoded(light["src"]), decoded(dark["src"])) == (
+        draw(2, "none").light,
+        draw(2, "none").dark,
+    )
+    assert [each["value"] for each in page.found["input"]] == ["2", "1"]
+    assert [each["aria-valuetext"] for each in page.found["input"]] == ["2", "none"]
+    assert page.texts["output"] == ["2", "none"]
+    assert [frame[2] for frame in frames(page)["frames"]][2 * 3 + 1] == light["alt"]
+    assert later()._repr_mimebundle_()["text/plain"] == "A & B. step 2 of none"
+
+
+def test_a_kernel_opens_on_the_values_that_the_controls_name() -> None:
+    live = later().widget()
+    assert "step 2 of none" in next(parts(live, widgets.HTML)).value
+    assert [each.value for each in parts(live, widgets.SelectionSlider)] == [2, "none"]
+    (player,) = parts(live, widgets.Play)
+    player.value += 1
+    assert "step 3 of none" in next(parts(live, widgets.HTML)).value
+
+
+@pytest.mark.parametrize("control", [{"start": 3}, {"start": 2, "live": [0, 1]}])
+def test_a_control_opens_on_a_value_that_it_has(control: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"opens on one of its (values|live), and [23] is none"):
+        Control([0, 1, 2], **control)
 
 
 def test_only_the_control_to_play_has_a_button() -> None:
