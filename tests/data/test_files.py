@@ -83,9 +83,10 @@ def test_a_process_reads_a_data_set_once_and_fetch_reads_it_again(where: Path) -
 
 def test_the_description_tells_which_data_sets_are_present(where: Path) -> None:
     assert [row["name"] for row in data.describe()] == data.names()
-    assert {row["name"] for row in data.describe() if row["present"]} == {"mnist-5k"}
+    before = {row["name"] for row in data.describe() if row["present"]}
+    assert before == {"mnist-5k", "bayes-net"}
     write_idx(where)
-    assert {row["name"] for row in data.describe() if row["present"]} == {"mnist-5k", "mnist"}
+    assert {row["name"] for row in data.describe() if row["present"]} == before | {"mnist"}
 
 
 # --- files ---
