@@ -1,0 +1,93 @@
+"""Each class against all others, on the whole test split: ROC curve, area, and what is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from sklearn.metrics import auc, roc_curve
+from torch import Tensor
+from torch.func import functional_call, vmap
+
+from bnbook import norms
+from bnbook.probes.base import Probe, Snapshot, Tensors, once, probe
+
+GRID = tuple(round((i / 40) ** 2, 6) for i in range(41))
+"""False positive rates at which curves are noted: close together where curves are steep."""
+
+CHUNK = 4096
+
+
+@once
+def probabilities(s: Snapshot) -> Tensor:
+    """Softmax (member, N, class) in float64 of every test example, by running statistics."""
+
+    def forward(params: Tensors, buffers: Tensors, x: Tensor) -> Tensor:
+        return functional_call(s.net, (params, buffers), (x,))
+
+    x = s.data.test.x.to(next(iter(s.params.values())).dtype)
+    with norms.using(s.net, "population"), torch.no_grad():
+        parts = [
+            vmap(forward, in_dims=(0, 0, None))(s.params, s.buffers, x[i : i + CHUNK])
+            for i in range(0, len(x), CHUNK)
+        ]
+    return torch.cat(parts, 1).double().softmax(-1)
+
+
+@once
+def areas_and_curves(s: Snapshot) -> tuple[Tensor, Tensor]:
+    """Area (member, class) under the ROC curve, and the curve (member, class, len(GRID))."""
+    y, scores = s.data.test.y.cpu().numpy(), probabilities(s).nan_to_num(0).cpu().numpy()
+    members, _, classes = scores.shape
+    areas, curves = np.empty((members, classes)), np.empty((members, classes, len(GRID)))
+    for i, k in np.ndindex(members, classes):
+        areas[i, k], curves[i, k] = area_and_curve(y == k, scores[i, :, k])
+    return torch.from_numpy(areas), torch.from_numpy(curves)
+
+
+def area_and_curve(positive: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
+    """The area under the ROC curve, and the true positive rates at `GRID`.
+
+    Both are NaN where all examples are positive, or none is.
+    """
+    if positive.all() or not positive.any():
+        return float("nan"), np.full(len(GRID), np.nan)
+    false, true, _ = roc_curve(positive, score)
+    # Where the curve is a wall, np.interp takes its top: what can be had at this rate.
+    return float(auc(false, true)), np.interp(GRID, false, true)
+
+
+@probe(unit="1", dims=("class",), source="hanley1982meaning")
+@dataclass(frozen=True)
+class ClassAuc(Probe):
+    """Area under the ROC curve of each class against the rest.
+
+    The chance that a test example of the class is given a higher probability of it than one of
+    the rest is; 0.5 is guessing.
+    """
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        return areas_and_curves(s)[0]
+
+
+@probe(unit="1", dims=("class", "false_positive_rate"), source="fawcett2006introduction")
+@dataclass(frozen=True)
+class RocCurve(Probe):
+    """True positive rate of each class against the rest, at the false positive rates of `GRID`."""
+
+    false_positive_rates: tuple[float, ...] = field(default=GRID, init=False)
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        return areas_and_curves(s)[1]
+
+
+@probe(unit="1", dims=("class",), source="fawcett2006introduction")
+@dataclass(frozen=True)
+class Recall(Probe):
+    """Share of the test examples of each class that are given that class."""
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        chosen, y = probabilities(s).argmax(-1), s.data.test.y
+        classes = range(len(s.data.classes))
+        return torch.stack([(chosen[:, y == k] == k).double().mean(-1) for k in classes], 1)
