@@ -5,12 +5,29 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from bnbook.experiments.base import SCALES, Experiment, ExperimentError, Measurement, Plan
+from bnbook.experiments.base import (
+    SCALES,
+    Comparison,
+    Experiment,
+    ExperimentError,
+    Measurement,
+    Plan,
+)
 from bnbook.text import unknown
 
 _INTERNAL = {"base", "runner"}
 
-__all__ = ["SCALES", "Experiment", "ExperimentError", "Measurement", "Plan", "get", "names", "run"]
+__all__ = [
+    "SCALES",
+    "Comparison",
+    "Experiment",
+    "ExperimentError",
+    "Measurement",
+    "Plan",
+    "get",
+    "names",
+    "run",
+]
 
 
 def names() -> list[str]:

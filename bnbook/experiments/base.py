@@ -115,3 +115,54 @@ class Measurement:
         size = self.seeds_per_task
         chunks = [self.seeds[i : i + size] for i in range(0, len(self.seeds), size)]
         return [Measured(self.measure, self.settings, chunk) for chunk in chunks]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A task of `Comparison`: one arm with some seeds."""
+
+    measure: Callable[[Any, str, tuple[int, ...]], xr.Dataset]
+    settings: Any
+    arm: str
+    seeds: tuple[int, ...]
+
+    @property
+    def label(self) -> str:
+        return f"{self.arm} · seeds {self.seeds[0]}–{self.seeds[-1]}"
+
+    @property
+    def work(self) -> int:
+        return len(self.seeds)
+
+    def __call__(self, *, device: str, progress: Progress | None) -> xr.Dataset:
+        found = self.measure(self.settings, self.arm, self.seeds)
+        if progress:
+            progress(self.work)
+        return found.assign_coords(seed=list(self.seeds)).expand_dims(arm=[self.arm])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A plan measured arm by arm: `measure(settings, arm, seeds)` gives all seeds of one arm.
+
+    It is for networks that train as one population and are then put to a use that no probe
+    knows. The result has a dimension "seed"; settings are a frozen dataclass.
+    """
+
+    arm_names: tuple[str, ...]
+    seeds: tuple[int, ...]
+    measure: Callable[[Any, str, tuple[int, ...]], xr.Dataset]
+    settings: Any
+    data: str = ""
+
+    def with_seeds(self, seeds: Sequence[int]) -> Comparison:
+        """The same comparison for other seeds."""
+        return replace(self, seeds=tuple(seeds))
+
+    def cost(self) -> str:
+        """Size of the work in words."""
+        return f"{len(self.arm_names)} arms × {len(self.seeds)} seeds"
+
+    def tasks(self) -> list[Trial]:
+        """A task an arm."""
+        return [Trial(self.measure, self.settings, arm, self.seeds) for arm in self.arm_names]

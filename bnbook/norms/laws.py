@@ -5,15 +5,19 @@ Everything here is exact and meant for float64. Nothing is registered and nothin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
+from scipy import stats
 from torch import Tensor
 from torch.func import grad, jvp
 
 from bnbook.norms.affine import per_channel
+from bnbook.norms.base import NormError
 from bnbook.norms.batch import moments, standardise
 
 
@@ -111,6 +115,24 @@ def naive_normalization(
         biases.append(bias)
         losses.append(loss(bias))
     return NaiveRun(torch.stack(biases), torch.stack(losses))
+
+
+def small_batch_law(m: int) -> Any:
+    """The distribution of x̂ in a batch of m independent Gaussian values, for ε → 0.
+
+    x̂²/(m − 1) ~ Beta(½, (m − 2)/2), so that x̂ itself is a symmetric Beta((m − 2)/2, (m − 2)/2)
+    stretched over ±√(m − 1): always 0 at m = 1, ±1 at m = 2, an arcsine law at m = 3, uniform at
+    m = 4, and N(0, 1) as m grows. No value of any batch, Gaussian or not, is larger than √(m − 1).
+    Returns a frozen distribution of scipy (`cdf`, `ppf`, `rvs`). Sources: thompson1935criterion
+    for the law, samuelson1968how for the bound.
+    """
+    if m < 1:
+        raise NormError(f"m is {m}; a batch holds 1 example or more")
+    if m <= 2:
+        places = ([0.0], [1.0]) if m == 1 else ([-1.0, 1.0], [0.5, 0.5])
+        return stats.rv_discrete(name=f"x̂, m = {m}", values=places)()
+    shape, reach = (m - 2) / 2, math.sqrt(m - 1)
+    return stats.beta(shape, shape, loc=-reach, scale=2 * reach)
 
 
 def ema_lag(

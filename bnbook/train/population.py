@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
 from bnbook.data import Dataset
-from bnbook.nets import Spec
+from bnbook.nets import Network, Spec
 from bnbook.probes import Snapshot
 from bnbook.train.batches import Augmentation, Batches, Sampler
 from bnbook.train.errors import PlanError
@@ -107,6 +108,13 @@ class Population:
         copies = {name: g.clone() for name, g in grads.items()}
         self.optimizer.step(after, copies, state, self.learning_rate)
         return after
+
+    def network(self, index: int) -> Network:
+        """Member `index` as a network of its own, with copies of its parameters and buffers."""
+        alone = copy.deepcopy(self.net)
+        state = {**self.params, **self.buffers}
+        alone.load_state_dict({name: stacked[index] for name, stacked in state.items()})
+        return alone
 
 
 def _rate(member: Member) -> float:

@@ -106,3 +106,12 @@ def test_divergence_is_noted_for_the_member_that_diverged_and_no_other() -> None
     assert population.diverged_at[0].isnan()
     assert 1 <= population.diverged_at[1] <= 4
     assert losses[0].isfinite()
+
+
+def test_a_member_taken_out_computes_what_it_computes_in_the_population() -> None:
+    population = Population(MLP((8,), norm="batch"), SGD(), 4, MEMBERS, toy_data())
+    population.step()
+    alone = population.network(1)
+    for name, value in alone.state_dict().items():
+        stacked = {**population.params, **population.buffers}[name]
+        assert torch.equal(value, stacked[1])

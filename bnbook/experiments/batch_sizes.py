@@ -1,0 +1,156 @@
+"""Eight normalisers at fifteen batch sizes and several learning rates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import xarray as xr
+from torch import Tensor
+from torch.func import functional_call, vmap
+
+from bnbook import data, norms
+from bnbook.data import Dataset, Split
+from bnbook.experiments.base import Comparison, Experiment
+from bnbook.nets import MLP
+from bnbook.probes import accuracy, gradient_norm
+from bnbook.probes.base import SPLITS, STATISTICS
+from bnbook.train import SGD, Member
+from bnbook.train.population import Population
+
+GHOST = 4  # examples in a ghost batch: small, so that only the gradient's batch grows
+OPTIONS: dict[str, tuple[tuple[str, Any], ...]] = {
+    "none": (),
+    "batch": (),
+    "renorm": (("warmup", 20),),  # the source's 5,000 steps, in proportion to these short runs
+    "layer": (),
+    "group": (),
+    "weight-std": (("gain", "fan-in"),),  # alone; with the source's gain of 1 it diverges
+    "weight-std+batch": (),
+    "ghost": (("ghost_size", GHOST),),
+}
+"""The normalisers, and what is not their default."""
+
+BUDGETS = ("equal examples", "equal steps")
+VALIDATION = 500
+"""Training examples that are put aside, to choose a learning rate by."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much every arm trains: until `examples` are seen, and until `steps` are taken.
+
+    One run gives both looks. `rates` are the learning rates at which every arm and seed trains.
+    """
+
+    data: str
+    widths: tuple[int, ...]
+    examples: int
+    steps: int
+    rates: tuple[float, ...]
+
+
+def name(norm: str, m: int) -> str:
+    """The arm of a normaliser at a batch size."""
+    return f"{norm}, m = {m}"
+
+
+def possible(norm: str, m: int) -> bool:
+    """Whether a dense network can train so: BN has no statistics of one example."""
+    if norm == "ghost":
+        return m % GHOST == 0
+    return m > 1 or not norms.get(norm).keeps_statistics
+
+
+def measure(sizes: Sizes, arm: str, seeds: tuple[int, ...]) -> xr.Dataset:
+    """One normaliser at one batch size, every seed at every learning rate, in one population.
+
+    accuracy, loss   by split and statistics, after equal examples and after equal steps; a
+                     network that diverged has the accuracy of chance and no loss
+    validation       accuracy by population statistics on training examples put aside
+    gradient         norm of the loss gradient of the first layer's weights, before training
+    """
+    norm, _, m = arm.partition(", m = ")
+    members = [Member(arm, seed, rate) for seed in seeds for rate in sizes.rates]
+    kept, aside = _put_aside(data.load(sizes.data))
+    spec = MLP(sizes.widths, "relu", norm, norm_options=OPTIONS[norm])
+    population = Population(spec, SGD(), int(m), members, kept)
+    shape = (len(seeds), len(sizes.rates))
+    gradient = gradient_norm.GradientNorm()(population.snapshot())[:, 0].view(shape)
+    seen = {}
+    for look in sorted({max(1, sizes.examples // int(m)), sizes.steps}):
+        while population.steps_taken < look:
+            population.step()
+        seen[look] = _look(population, aside, shape)
+    looks = [seen[max(1, sizes.examples // int(m))], seen[sizes.steps]]
+    found = xr.concat(looks, "budget").assign_coords(budget=list(BUDGETS), rate=list(sizes.rates))
+    found["gradient"] = (("seed", "rate"), gradient, {"units": "1"})
+    found["rate"].attrs = {"long_name": "learning rate"}
+    return found
+
+
+def _put_aside(whole: Dataset) -> tuple[Dataset, Split]:
+    """The data set without its last training examples, and those."""
+    x, y = whole.train.x, whole.train.y
+    kept = replace(whole, train=Split(x[:-VALIDATION], y[:-VALIDATION]))
+    return kept, Split(x[-VALIDATION:], y[-VALIDATION:])
+
+
+def _look(population: Population, aside: Split, shape: tuple[int, int]) -> xr.Dataset:
+    """Accuracy and loss (seed, rate, split, statistics), and the accuracy on what is put aside."""
+    snapshot = population.snapshot()
+    loss, right = accuracy.Loss()(snapshot), accuracy.Accuracy()(snapshot)
+    lost = population.diverged_at.isfinite() | ~loss.isfinite().flatten(1).all(1)
+    chance = 1 / len(population.data.classes)
+    right[lost], loss[lost] = chance, torch.nan
+    validation = _accuracy(population, aside)
+    validation[lost] = chance
+    dims = ("seed", "rate", "split", "statistics")
+    return xr.Dataset(
+        {
+            "accuracy": (dims, right.unflatten(0, shape), {"units": "1"}),
+            "loss": (dims, loss.unflatten(0, shape), {"units": "nat"}),
+            "validation": (dims[:2], validation.view(shape), {"units": "1"}),
+        },
+        {"split": list(SPLITS), "statistics": list(STATISTICS)},
+    )
+
+
+@torch.no_grad()
+def _accuracy(population: Population, split: Split) -> Tensor:
+    """Accuracy (member,) by population statistics."""
+
+    def forward(params: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
+        return functional_call(population.net, (params, buffers), (split.x,))
+
+    with norms.using(population.net, "population"):
+        logits = vmap(forward)(population.params, population.buffers)
+    return (logits.argmax(-1) == split.y).float().mean(1)
+
+
+SMALL = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+"""The sizes that the replication report left open."""
+
+
+def plan(scale: str) -> Comparison:
+    """Two hidden layers of 64; all sizes of the sources, and those they did not try."""
+    rates = (0.01, 0.05, 0.25)
+    settings, seeds, sizes = {
+        "smoke": (Sizes("mnist-5k", (64, 64), 40, 5, rates[:2]), 2, (1, 2, 4, 32)),
+        "book": (Sizes("mnist-5k", (64, 64), 1280, 80, rates), 5, (*SMALL, 16, 32, 64, 128, 256)),
+        "paper": (
+            Sizes("mnist", (100, 100, 100), 50_000, 2000, (0.01, 0.02, 0.05, 0.1, 0.25)),
+            10,
+            (*SMALL, 16, 32, 64, 128, 256),
+        ),
+    }[scale]
+    arms = [name(norm, m) for m in sizes for norm in OPTIONS if possible(norm, m)]
+    return Comparison(tuple(arms), tuple(range(seeds)), measure, settings, settings.data)
+
+
+EXPERIMENT = Experiment(
+    name="batch-sizes",
+    question="What does each normaliser lose when the batch is small?",
+    plan=plan,
+)
