@@ -1,4 +1,4 @@
-"""All comparisons, or those named: `python -m bench [norms] [population] [--json]`."""
+"""All comparisons, or those named: `python -m bench [norms] [population] [jacobian] [--json]`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 
 from bench.timing import table
 
-SUBJECTS = ("population", "norms")
+SUBJECTS = ("population", "norms", "jacobian")
 
 
 def main() -> None:

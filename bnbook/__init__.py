@@ -26,6 +26,7 @@ _SUBMODULES = (
     "experiments",
     "explore",
     "figures",
+    "jacobian",
     "nets",
     "norms",
     "probes",

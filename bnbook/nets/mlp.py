@@ -76,9 +76,12 @@ class MultilayerPerceptron(Network):
         dropouts = [spec.dropout if spec.dropout_at == "hidden" else 0.0] * len(spec.widths)
         dropouts[-1] = spec.dropout
         skips = [spec.residual and i > 0 and fans[i] == fans[i + 1] for i in range(len(dropouts))]
+        made = [norms.make(spec.norm, units, **dict(spec.norm_options)) for units in spec.widths]
         self.layers = nn.ModuleList(
-            Layer(*pair, norms.make(spec.norm, pair[1], **dict(spec.norm_options)), spec, *rest)
-            for pair, *rest in zip(pairwise(fans), dropouts, skips, strict=True)
+            Layer(fan_in, fan_out, norm, spec, dropout, skip)
+            for fan_in, fan_out, norm, dropout, skip in zip(
+                fans[:-1], fans[1:], made, dropouts, skips, strict=True
+            )
         )
         self.head = nn.utils.skip_init(nn.Linear, fans[-1], classes)
 
