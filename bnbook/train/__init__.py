@@ -1,6 +1,13 @@
 """Training many networks at once, and what is decided before it starts."""
 
-from bnbook.train.batches import Augmentation, Batches, Sampler, Shuffled
+from bnbook.train.batches import (
+    Augmentation,
+    Batches,
+    FewClasses,
+    Sampler,
+    Sequences,
+    Shuffled,
+)
 from bnbook.train.errors import PlanError
 from bnbook.train.optimizers import SGD, Adam, Optimizer
 from bnbook.train.plan import Arm, Group, Member, Plan, Tuned, log_spaced
@@ -14,6 +21,7 @@ __all__ = [
     "Augmentation",
     "Batches",
     "Constant",
+    "FewClasses",
     "Group",
     "Member",
     "Optimizer",
@@ -22,6 +30,7 @@ __all__ = [
     "Population",
     "Sampler",
     "Schedule",
+    "Sequences",
     "Shuffled",
     "StepDecay",
     "Tuned",

@@ -29,6 +29,76 @@ class Shuffled:
         return torch.randperm(len(labels), generator=generator)[:full]
 
 
+@dataclass(frozen=True)
+class FewClasses:
+    """Batches of `classes` classes each, with equally many examples of every one.
+
+    Classes are drawn in rounds, so that all come up equally often as long as they have examples
+    left; a batch lists its classes in turn (a, b, c, a, b, c, …). What does not fill a batch is
+    left out. With all classes a batch is merely balanced; with fewer it is no fair sample of the
+    data, as when a batch comes from one camera or one shelf. Source: ioffe2017batch.
+    """
+
+    classes: int
+
+    def __post_init__(self) -> None:
+        if self.classes < 1:
+            raise PlanError(f"{self}: a batch holds 1 class or more")
+
+    def __call__(self, labels: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
+        known = labels.unique().tolist()
+        if self.classes > len(known):
+            raise PlanError(f"{self}: the training set has only {len(known)} classes")
+        each, rest = divmod(batch_size, self.classes)
+        if rest:
+            raise PlanError(
+                f"{self}: a batch of {batch_size} does not hold equally many examples of "
+                f"{self.classes} classes; take a multiple of {self.classes}"
+            )
+        blocks = {kind: _blocks(labels == kind, each, generator) for kind in known}
+        batches = []
+        while len(left := [kind for kind in known if blocks[kind]]) >= self.classes:
+            turns = torch.randperm(len(left), generator=generator).tolist()
+            for start in range(0, len(left) - self.classes + 1, self.classes):
+                chosen = [left[turn] for turn in turns[start : start + self.classes]]
+                rows = torch.stack([blocks[kind].pop() for kind in chosen], dim=1)
+                batches.append(rows.flatten())
+        if not batches:
+            raise PlanError(
+                f"{self}: fewer than {self.classes} classes have the {each} examples that a batch "
+                f"of {batch_size} needs of each; take a smaller batch"
+            )
+        return torch.cat(batches)
+
+
+def _blocks(of_kind: Tensor, size: int, generator: torch.Generator) -> list[Tensor]:
+    """The examples of one class in random order, cut into full blocks of `size`."""
+    rows = of_kind.nonzero().flatten()
+    rows = rows[torch.randperm(len(rows), generator=generator)]
+    return list(rows[: len(rows) // size * size].split(size)) if len(rows) >= size else []
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Batches of whole sequences: examples 0 … length−1 are one, the next `length` another.
+
+    Sequences come in random order and are never cut, so that a batch of m holds m/length of them
+    and its rows are as correlated as those of a sequence. What does not fill a batch is left out.
+    """
+
+    length: int
+
+    def __call__(self, labels: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
+        if self.length < 1 or batch_size % self.length or len(labels) % self.length:
+            raise PlanError(
+                f"{self}: a batch of {batch_size} and a training set of {len(labels)} do not both "
+                "consist of whole sequences; the length must divide both"
+            )
+        starts = torch.randperm(len(labels) // self.length, generator=generator) * self.length
+        rows = (starts[:, None] + torch.arange(self.length)).flatten()
+        return rows[: len(rows) // batch_size * batch_size]
+
+
 @runtime_checkable
 class Augmentation(Protocol):
     """A frozen dataclass that changes the examples of a batch, afresh at every step."""
