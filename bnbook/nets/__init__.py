@@ -1,18 +1,26 @@
 """Networks from frozen specifications."""
 
 from bnbook.nets.base import ACTIVATIONS, NetError, Network, Spec, Trace
+from bnbook.nets.convolution import ConvLayer
 from bnbook.nets.dropout import Dropout
 from bnbook.nets.mlp import MLP, ORDERS, Layer, MultilayerPerceptron
+from bnbook.nets.resnet import ResidualNet, ResNet
+from bnbook.nets.vgg import VGG, VGGNet
 
 __all__ = [
     "ACTIVATIONS",
     "MLP",
     "ORDERS",
+    "VGG",
+    "ConvLayer",
     "Dropout",
     "Layer",
     "MultilayerPerceptron",
     "NetError",
     "Network",
+    "ResNet",
+    "ResidualNet",
     "Spec",
     "Trace",
+    "VGGNet",
 ]

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from bnbook import norms
+from bnbook.nets.members import over_members
 from bnbook.probes.base import SPLITS, STATISTICS, Probe, Snapshot, Statistics, Tensors, once, probe
 
 
@@ -58,7 +59,8 @@ def _logits(s: Snapshot, buffers: Tensors, batches: Tensor, mode: norms.Mode) ->
 
     over_batches = vmap(forward, in_dims=(None, None, 0))
     with norms.using(s.net, mode):
-        return vmap(over_batches, in_dims=(0, 0, None))(s.params, buffers, batches).flatten(1, 2)
+        of_all = over_members(s.net, over_batches, (0, 0, None))
+        return of_all(s.params, buffers, batches).flatten(1, 2)
 
 
 def _precise_buffers(s: Snapshot) -> Tensors:
@@ -74,7 +76,8 @@ def _precise_buffers(s: Snapshot) -> Tensors:
         if name.endswith("num_batches_tracked"):
             buffer.zero_()
     with norms.using(s.net, "collect"), torch.no_grad():
-        pools = vmap(pooled, in_dims=(0, 0, None))(s.params, fresh, s.examples("train")[0])
+        pooled_of_all = over_members(s.net, pooled, (0, 0, None))
+        pools = pooled_of_all(s.params, fresh, s.examples("train")[0])
     return {
         name: s.buffers[name] if name.endswith("num_batches_tracked") else buffer
         for name, buffer in pools.items()

@@ -12,15 +12,18 @@ from typing import Any, ClassVar, Literal, TypeVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.func import functional_call, grad, vmap
+from torch.func import functional_call
 
 from bnbook import norms
 from bnbook.data import Dataset
 from bnbook.nets import Network, Trace
+from bnbook.nets.members import gradients_of, over_members
+from bnbook.norms.counter import uniform
 
 Tensors = dict[str, Tensor]
 Statistics = Literal["batch", "population", "precise"]
 SPLITS = ("train", "test")
+ACTIVATION_SITES = ("linear", "inputs", "outputs")
 STATISTICS: tuple[Statistics, ...] = ("batch", "population", "precise")
 EXAMPLES = 1000
 """Examples of each split that probes look at: enough for a percentile, few enough to be cheap."""
@@ -77,7 +80,8 @@ class Snapshot:
 
     def gradient_at(self, params: Tensors) -> Tensors:
         """∇L of every member on the coming batch, at other parameters (member, …)."""
-        return vmap(grad(self.loss))(params, self.buffers, *self.batch)
+        grads, _ = gradients_of(self.net, self.loss)(params, self.buffers, *self.batch)
+        return grads
 
     @cached_property
     def gradients(self) -> Tensors:
@@ -91,16 +95,37 @@ class Snapshot:
 
     @cached_property
     def activations(self) -> Trace:
-        """The trace of held-out examples as one batch; every tensor is (member, N, C_ℓ)."""
+        """The trace of held-out examples as one batch; every tensor is (member, N, C_ℓ).
+
+        A channel of a convolutional layer is a unit with a value at each position. Of each
+        example one position is taken, drawn at random once and for all, so that a unit has N
+        independent values there too.
+        """
 
         def traced(params: Tensors, buffers: Tensors, x: Tensor) -> dict[str, Any]:
-            return vars(functional_call(self.net, (params, buffers), (x,), {"trace": True}))
+            trace = vars(functional_call(self.net, (params, buffers), (x,), {"trace": True}))
+            layers = {name: [one_position(h) for h in trace[name]] for name in ACTIVATION_SITES}
+            return layers | {"logits": trace["logits"]}
 
+        traced_of_all = over_members(self.net, traced, (0, 0, None))
         with norms.using(self.net, "batch"), torch.no_grad():
-            parts = vmap(traced, in_dims=(0, 0, None))(
-                self.params, self.buffers, self.examples("test")[0]
-            )
+            parts = traced_of_all(self.params, self.buffers, self.examples("test")[0])
         return Trace(**parts)
+
+    @property
+    def seen(self) -> Trace | None:
+        """The activations, if a probe has looked at them."""
+        return vars(self).get("activations")
+
+
+def one_position(h: Tensor) -> Tensor:
+    """(N, C, H, W) → (N, C), a position of each example; (N, C) stays."""
+    if h.dim() == 2:
+        return h
+    flat = h.flatten(2)
+    drawn = uniform(torch.tensor(0, device=h.device), (len(h), 1, 1), h)
+    chosen = (drawn * flat.shape[2]).long()
+    return flat.gather(2, chosen.expand(-1, h.shape[1], -1)).squeeze(2)
 
 
 class Probe(ABC):

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+from torch.func import functional_call, stack_module_state
 
 from bnbook.data import Dataset
 from bnbook.nets import Network, Spec
+from bnbook.nets.members import gradients_of, laid_out
 from bnbook.probes import Snapshot
 from bnbook.train.batches import Augmentation, Batches, Sampler
 from bnbook.train.errors import PlanError
@@ -50,14 +51,15 @@ class Population:
         nets = [spec.build(data.input_shape, len(data.classes), m.seed) for m in members]
         self.net = nets[0].to(device, dtype)
         params, buffers = stack_module_state([net.to(device, dtype) for net in nets])
-        self.params: Tensors = {name: p.detach() for name, p in params.items()}
+        detached = {name: p.detach() for name, p in params.items()}
+        self.params: Tensors = laid_out(self.net, detached)
         self.buffers: Tensors = dict(buffers)
         self.state = optimizer.init(self.params)
         self.base_rate = torch.tensor([_rate(m) for m in members], device=device, dtype=dtype)
         self.batches = Batches(data.train.y, batch_size, [m.seed for m in members], sampler)
         self.steps_taken = 0
         self.diverged_at = torch.full((len(members),), math.nan, device=device)
-        self._gradient_and_loss = vmap(grad_and_value(self._loss))
+        self._gradient_and_loss = gradients_of(self.net, self._loss)
 
     def _loss(self, params: Tensors, buffers: Tensors, x: Tensor, y: Tensor) -> Tensor:
         return F.cross_entropy(functional_call(self.net, (params, buffers), (x,)), y)
@@ -98,7 +100,7 @@ class Population:
             data=self.data,
             learning_rate=self.learning_rate,
             update=self._updated,
-            previous=previous.activations if previous else None,
+            previous=previous.seen if previous else None,
         )
 
     def _updated(self, params: Tensors, grads: Tensors) -> Tensors:

@@ -1,6 +1,7 @@
 """Folding: the same function without normalisers, or a reason why not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch.nn.utils import parametrizations
 
 from bnbook import norms
 from bnbook.folding import FoldError, fold
-from bnbook.nets import MLP
+from bnbook.nets import MLP, VGG, ResNet
 
 FIXED_MAPS = [
     *("affine", "batch", "noisy-batch", "frozen", "renorm", "ghost", "weight-std"),
@@ -68,6 +69,29 @@ def test_a_multilayer_perceptron_folds(name: str, order: str) -> None:
     spec = MLP(widths=(7, 5), activation="tanh", norm=name, order=order)
     folded = assert_folded(trained(spec.build((6,), 3, seed=0), 6), 6)
     assert folded(torch.randn(2, 6), trace=True).logits.shape == (2, 3)
+
+
+CONVOLUTIONAL = {
+    "vgg": VGG(((3, 1), (4, 2))),
+    "resnet, padded shortcuts": ResNet(8, scale=0.25),
+    "resnet, projections": ResNet(14, scale=0.25, shortcut="project"),
+}
+
+
+@pytest.mark.parametrize("kind", CONVOLUTIONAL)
+@pytest.mark.parametrize("name", FIXED_MAPS)
+def test_a_convolutional_network_folds_branch_by_branch(name: str, kind: str) -> None:
+    spec = replace(CONVOLUTIONAL[kind], norm=name)
+    folded = assert_folded(trained(spec.build((2, 8, 8), 3, seed=0), 2, 8, 8), 2, 8, 8)
+    assert folded(torch.randn(2, 2, 8, 8), trace=True).logits.shape == (2, 3)
+
+
+@pytest.mark.parametrize("kind", CONVOLUTIONAL)
+@pytest.mark.parametrize("name", [*OF_THE_INPUT, "instance"])
+def test_a_convolutional_network_that_cannot_be_folded_says_why(name: str, kind: str) -> None:
+    net = replace(CONVOLUTIONAL[kind], norm=name).build((2, 8, 8), 3, seed=0)
+    with pytest.raises(FoldError, match="in evaluation mode too it normalises"):
+        fold(net.eval())
 
 
 @pytest.mark.parametrize("affine", [True, False])
