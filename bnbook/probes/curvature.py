@@ -1,0 +1,163 @@
+"""Products with the Hessian for a whole population, and what Lanczos' method makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.func import grad, jvp, vmap
+
+from bnbook.probes.base import Snapshot, Tensors
+from bnbook.probes.walk import Mode, loss_in
+
+Measure = Literal["raw", "sphere"]
+MEASURES: tuple[Measure, ...] = ("raw", "sphere")
+"""Coordinates in which curvature is measured.
+
+raw      all parameters as they are
+sphere   the directions of the filters of all layers but the head: L as a function of unit vectors
+         û, where w = ‖w‖·û and ‖w‖ is held fixed. Where a layer is scale-invariant this is the
+         Hessian at ‖w‖ = 1; where it is not, a filter's own length is the unit of its step.
+"""
+
+BATCHES = 4
+LANCZOS_STEPS = 20
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The Hessian of each member's loss, an operator on flat vectors (member, n).
+
+    `project` maps onto the directions that count; the operator is P·H·P.
+    """
+
+    size: int
+    product: Callable[[Tensor], Tensor]
+    project: Callable[[Tensor], Tensor]
+
+    def __call__(self, v: Tensor) -> Tensor:
+        return self.project(self.product(self.project(v)))
+
+
+def curvature(s: Snapshot, mode: Mode, measure: Measure) -> Curvature:
+    """The Hessian of the mean loss over `fixed_batches`, each normalised by itself."""
+    on_sphere, loss, batches = measure == "sphere", loss_in(s, mode), fixed_batches(s)
+    point = s.params
+    if on_sphere:
+        point = {name: vmap(directions)(s.params[name]) for name in s.weight_names[:-1]}
+
+    def at(u: Tensors, params: Tensors, buffers: Tensors) -> Tensor:
+        if on_sphere:
+            u = {n: directions(each) * lengths(params[n]) for n, each in u.items()}
+        return vmap(loss, (None, None, 0, 0))(params | u, buffers, *batches).mean()
+
+    def response(u: Tensors, params: Tensors, buffers: Tensors, v: Tensors) -> Tensors:
+        return jvp(lambda there: grad(at)(there, params, buffers), (u,), (v,))[1]  # type: ignore[no-any-return]
+
+    def product(v: Tensor) -> Tensor:
+        return flat(vmap(response)(point, s.params, s.buffers, unflat(v, point)))
+
+    def project(v: Tensor) -> Tensor:
+        if not on_sphere:
+            return v
+        return flat({n: vmap(across)(point[n], part) for n, part in unflat(v, point).items()})
+
+    return Curvature(sum(p[0].numel() for p in point.values()), product, project)
+
+
+def fixed_batches(s: Snapshot) -> tuple[Tensor, Tensor]:
+    """x (batch, m, …) and y (batch, m): the first training examples, the same at every look."""
+    x, y = s.examples("train")
+    m = min(s.batch[1].shape[1], len(y))
+    count = min(BATCHES, len(y) // m)
+    return x[: count * m].unflatten(0, (count, m)), y[: count * m].unflatten(0, (count, m))
+
+
+def lengths(weight: Tensor) -> Tensor:
+    """‖w‖ of each filter of a weight (out, …), shaped to multiply it."""
+    return weight.flatten(1).norm(dim=1).view(-1, *[1] * (weight.dim() - 1))
+
+
+def directions(weight: Tensor) -> Tensor:
+    """w/‖w‖ of each filter of a weight (out, …)."""
+    return weight / lengths(weight)
+
+
+def across(unit: Tensor, v: Tensor) -> Tensor:
+    """What is left of each filter of v (out, …) without its part along that of `unit`."""
+    along = (unit * v).flatten(1).sum(1).view(-1, *[1] * (v.dim() - 1))
+    return v - along * unit
+
+
+def flat(tensors: Tensors) -> Tensor:
+    """Tensors (member, …) as one (member, n)."""
+    return torch.cat([t.flatten(1) for t in tensors.values()], dim=1)
+
+
+def unflat(v: Tensor, like: Tensors) -> Tensors:
+    """The parts of v (member, n) in the shapes of `like`."""
+    parts = v.split([t[0].numel() for t in like.values()], dim=1)
+    return {n: part.view_as(t) for (n, t), part in zip(like.items(), parts, strict=True)}
+
+
+@dataclass(frozen=True)
+class Ritz:
+    """A Hessian seen from one random vector z of signs.
+
+    `values` (member, step) are eigenvalues of the tridiagonal matrix that Lanczos' method makes,
+    `weights` (member, step) what each stands for, so that Σ wᵢ·f(λᵢ) estimates tr f(P·H·P) over
+    the directions that count; their sum is ‖Pz‖².
+    """
+
+    values: Tensor
+    weights: Tensor
+
+    @property
+    def largest(self) -> Tensor:
+        """The largest eigenvalue (member,) among those that have weight."""
+        present = self.weights > torch.finfo(self.weights.dtype).eps * self.weights.sum(1)[:, None]
+        return self.values.where(present, -torch.inf).amax(1)
+
+
+def ritz(s: Snapshot, mode: Mode, measure: Measure, draw: int = 0) -> Ritz:
+    """Lanczos' method on the Hessian, from the signs of draw number `draw`; once a snapshot."""
+    key = ("ritz", mode, measure, draw)
+    if key not in s.memo:
+        operator, here = curvature(s, mode, measure), s.batch[0]
+        generator = torch.Generator().manual_seed(draw)
+        signs = 2 * torch.randint(0, 2, (1, operator.size), generator=generator) - 1
+        start = operator.project(signs.to(here).expand(s.members, -1))
+        s.memo[key] = lanczos(operator, start, min(LANCZOS_STEPS, operator.size))
+    return s.memo[key]
+
+
+@torch.no_grad()
+def lanczos(operator: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> Ritz:
+    """`steps` of Lanczos' method for symmetric operators, from `start` (member, n).
+
+    Each new vector is made orthogonal to all before it, twice. A member whose vectors span an
+    invariant space before the last step goes on with zeros, which carry no weight.
+    Source: ghorbani2019investigation.
+    """
+    mass = start.square().sum(1)
+    basis = torch.zeros(len(start), steps, start.shape[1], dtype=start.dtype, device=start.device)
+    matrix = torch.zeros(len(start), steps, steps, dtype=start.dtype, device=start.device)
+    vector, tiny = start / mass.sqrt()[:, None], 100 * torch.finfo(start.dtype).eps
+    for i in range(steps):
+        basis[:, i] = vector
+        image = operator(vector)
+        size = image.norm(dim=1)
+        matrix[:, i, i] = (image * vector).sum(1)
+        for _ in range(2):
+            overlap = torch.bmm(basis[:, : i + 1], image[:, :, None])
+            image = image - torch.bmm(overlap.mT, basis[:, : i + 1])[:, 0]
+        left = image.norm(dim=1)
+        left = left.where(left > tiny * size, 0.0)
+        vector = torch.where(left[:, None] > 0, image / left[:, None], 0.0)
+        if i + 1 < steps:
+            matrix[:, i, i + 1] = matrix[:, i + 1, i] = left
+    values, vectors = torch.linalg.eigh(matrix)
+    return Ritz(values, mass[:, None] * vectors[:, 0].square())

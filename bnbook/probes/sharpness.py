@@ -1,0 +1,136 @@
+"""Curvature of the loss: its largest eigenvalue, its sum, its distribution, and along the step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.func import grad, jvp, vmap
+
+from bnbook.probes.base import Probe, Snapshot, Tensors, probe
+from bnbook.probes.curvature import MEASURES, Measure, ritz
+from bnbook.probes.walk import MODES, Mode, gradient_and_loss, in_each_mode, loss_in, norm
+
+DRAWS = 2
+SMALLEST = 1e-2
+WIDTH = 0.15
+"""Eigenvalues are spread on the scale t = asinh(λ/SMALLEST), by Gaussians of this width in t."""
+
+EIGENVALUES = tuple(SMALLEST * math.sinh(t / 5) for t in range(-35, 56))
+
+
+@probe(unit="1", dims=("mode", "measure"), source="yao2020pyhessian")
+@dataclass(frozen=True)
+class Sharpness(Probe):
+    """λ_max, the largest eigenvalue of the Hessian of the mean loss over fixed batches.
+
+    Dimension `measure`: "raw", by all parameters as they are, which rescaling weights in front of
+    batch normalization changes at will; "sphere", by the directions of the filters of all
+    layers but the head, see `bnbook.probes.curvature.MEASURES`. Dimension `mode` is the function
+    whose Hessian it is. By Lanczos' method from `DRAWS` vectors.
+    """
+
+    modes: tuple[Mode, ...] = MODES
+    measures: tuple[Measure, ...] = MEASURES
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        def largest(mode: Mode) -> Tensor:
+            return torch.stack(
+                [
+                    torch.stack([ritz(s, mode, m, draw).largest for draw in range(DRAWS)]).amax(0)
+                    for m in self.measures
+                ],
+                dim=1,
+            )
+
+        return in_each_mode(s, largest)
+
+
+@probe(unit="1", dims=("mode", "measure"), source="yao2020pyhessian")
+@dataclass(frozen=True)
+class HessianTrace(Probe):
+    """tr H, the sum of the eigenvalues, by Hutchinson's estimate zᵀHz from `DRAWS` sign vectors.
+
+    Dimensions as for `Sharpness`.
+    """
+
+    modes: tuple[Mode, ...] = MODES
+    measures: tuple[Measure, ...] = MEASURES
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        def trace(mode: Mode, measure: Measure) -> Tensor:
+            seen = [ritz(s, mode, measure, draw) for draw in range(DRAWS)]
+            return torch.stack([(r.values * r.weights).sum(1) for r in seen]).mean(0)
+
+        return in_each_mode(
+            s, lambda mode: torch.stack([trace(mode, m) for m in self.measures], dim=1)
+        )
+
+
+@probe(unit="1", dims=("measure", "eigenvalue"), source="ghorbani2019investigation")
+@dataclass(frozen=True)
+class SpectralDensity(Probe):
+    """Density of the Hessian's eigenvalues in training mode, on the scale t = asinh(λ/0.01).
+
+    That scale is linear near 0 and logarithmic far out. Each eigenvalue is a Gaussian of width
+    0.15 in t, and the density integrates to 1 over t. By stochastic Lanczos quadrature from
+    `DRAWS` vectors; where directions are projected out, they do not count.
+    """
+
+    measures: tuple[Measure, ...] = MEASURES
+    eigenvalues: tuple[float, ...] = EIGENVALUES
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        return torch.stack([self._density(s, measure) for measure in self.measures], dim=1)
+
+    def _density(self, s: Snapshot, measure: Measure) -> Tensor:
+        seen = [ritz(s, "training", measure, draw) for draw in range(DRAWS)]
+        values, weights = (
+            torch.cat(e, 1) for e in zip(*((r.values, r.weights) for r in seen), strict=True)
+        )
+        grid = torch.tensor(self.eigenvalues, dtype=torch.float64, device=values.device)
+        apart = (on_scale(grid)[:, None] - on_scale(values.double())[:, None, :]) / WIDTH
+        bells = torch.exp(-apart.square() / 2) / (WIDTH * math.sqrt(2 * math.pi))
+        share = (weights / weights.sum(1, keepdim=True)).double()
+        return (bells * share[:, None, :]).sum(2).to(values.dtype)
+
+
+def on_scale(eigenvalues: Tensor) -> Tensor:
+    """t = asinh(λ/SMALLEST)."""
+    return torch.asinh(eigenvalues / SMALLEST)
+
+
+@probe(unit="1", dims=("mode",), source="cohen2021gradient")
+@dataclass(frozen=True)
+class DirectionalSharpness(Probe):
+    """gᵀHg/‖g‖², the curvature along the gradient, both of the coming batch."""
+
+    modes: tuple[Mode, ...] = MODES
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        def along(mode: Mode) -> Tensor:
+            loss = loss_in(s, mode)
+
+            def response(
+                params: Tensors, g: Tensors, buffers: Tensors, x: Tensor, y: Tensor
+            ) -> Tensors:
+                return jvp(lambda p: grad(loss)(p, buffers, x, y), (params,), (g,))[1]  # type: ignore[no-any-return]
+
+            g, _ = gradient_and_loss(s, mode)
+            image = vmap(response)(s.params, g, s.buffers, *s.batch)
+            inner = torch.stack([(g[n] * image[n]).flatten(1).sum(1) for n in g]).sum(0)
+            return inner / norm(g).square()
+
+        return in_each_mode(s, along)
+
+
+@probe(unit="1", dims=(), source="cohen2021gradient")
+@dataclass(frozen=True)
+class EdgeOfStability(Probe):
+    """λ_max·η in training mode, raw: gradient descent on a quadratic diverges iff it is over 2."""
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        sharpest = torch.stack([ritz(s, "training", "raw", draw).largest for draw in range(DRAWS)])
+        return sharpest.amax(0) * s.learning_rate
