@@ -55,7 +55,7 @@ def curvature(s: Snapshot, mode: Mode, measure: Measure) -> Curvature:
         return vmap(loss, (None, None, 0, 0))(params | u, buffers, *batches).mean()
 
     def response(u: Tensors, params: Tensors, buffers: Tensors, v: Tensors) -> Tensors:
-        return jvp(lambda there: grad(at)(there, params, buffers), (u,), (v,))[1]  # type: ignore[no-any-return]
+        return jvp(lambda there: grad(at)(there, params, buffers), (u,), (v,))[1]
 
     def product(v: Tensor) -> Tensor:
         return flat(vmap(response)(point, s.params, s.buffers, unflat(v, point)))

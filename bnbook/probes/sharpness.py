@@ -116,7 +116,7 @@ class DirectionalSharpness(Probe):
             def response(
                 params: Tensors, g: Tensors, buffers: Tensors, x: Tensor, y: Tensor
             ) -> Tensors:
-                return jvp(lambda p: grad(loss)(p, buffers, x, y), (params,), (g,))[1]  # type: ignore[no-any-return]
+                return jvp(lambda p: grad(loss)(p, buffers, x, y), (params,), (g,))[1]
 
             g, _ = gradient_and_loss(s, mode)
             image = vmap(response)(s.params, g, s.buffers, *s.batch)

@@ -1,0 +1,144 @@
+"""Claims of the chapter on the smoothness of the loss."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bnbook.claims import Claim
+from bnbook.stats import log_ratio
+
+TITLE = "Smoothness of the loss"
+POSITION = 6
+FIRST_MINIBATCHES = 20  # looks up to here are "the first minibatches" of the claim on relative loss
+WORST = 1e3  # a relative loss beyond this is as bad as any: where it lies between two steps is moot
+
+
+def by_network(record: xr.Dataset) -> xr.Dataset:
+    """A record whose arms are called "4 layers+batch", with dimensions network and arm instead."""
+    parts = [str(arm).split("+", 1) for arm in record.arm.values]
+    names = {
+        key: list(dict.fromkeys(each))
+        for key, each in zip(("network", "arm"), zip(*parts, strict=True), strict=True)
+    }
+    index = pd.MultiIndex.from_tuples([tuple(p) for p in parts], names=["network", "norm"])
+    coords = xr.Coordinates.from_pandas_multiindex(index, "arm")
+    unfolded = record.drop_vars("arm").assign_coords(coords).unstack("arm").rename(norm="arm")
+    return unfolded.reindex(names).transpose("network", "arm", "seed", ...)
+
+
+def average(values: xr.DataArray) -> xr.DataArray:
+    """The geometric mean over looks; NaN where a network had diverged at one of them."""
+    return xr.DataArray(xr.ufuncs.exp(xr.ufuncs.log(values).mean("step", skipna=False)))
+
+
+def while_training(values: xr.DataArray) -> xr.DataArray:
+    """The average over all looks but the first, where running statistics know nothing."""
+    return average(values.isel(step=slice(1, None)))
+
+
+def longest_step(relative: xr.DataArray) -> xr.DataArray:
+    """The largest α up to which L(θ − αg)/L(θ) stays at or below 1, over `step_size`.
+
+    Between two step sizes it is interpolated in the logarithms of both; a loss that never gets
+    worse within the grid gives the largest α of the grid, one that always is the smallest.
+    """
+    grid = np.log(relative.step_size.values)
+
+    def crossing(row: np.ndarray) -> float:
+        if np.isnan(row).any():
+            return math.nan
+        worse = np.flatnonzero(row > 1)
+        if not worse.size or not worse[0]:
+            return float(np.exp(grid[-1 if not worse.size else 0]))
+        k = worse[0]
+        low, high = np.log(np.clip(row[[k - 1, k]], 1 / WORST, WORST))
+        return float(np.exp(grid[k - 1] + (grid[k] - grid[k - 1]) * -low / (high - low)))
+
+    return xr.apply_ufunc(
+        crossing, relative, input_core_dims=[["step_size"]], vectorize=True, dask="forbidden"
+    )
+
+
+def by_setting(effect: xr.DataArray) -> xr.DataArray:
+    """Strata "4 layers, training" in place of the dimensions network and mode."""
+    stacked = effect.stack(setting=("network", "mode"))
+    labels = [f"{network}, {mode}" for network, mode in stacked.setting.values]
+    return stacked.drop_vars(["setting", "network", "mode"]).assign_coords(setting=labels)
+
+
+def smaller(measure: Callable[[xr.Dataset], xr.DataArray]) -> Callable[[xr.Dataset], xr.DataArray]:
+    """How many times larger a measure is without BN than with it, as a logarithm, by setting."""
+
+    def statistic(record: xr.Dataset) -> xr.DataArray:
+        values = while_training(measure(by_network(record)))
+        return by_setting(log_ratio(values, "none", "batch"))
+
+    return statistic
+
+
+def longer_steps(record: xr.Dataset) -> xr.DataArray:
+    """How many times longer the longest step that does no harm is with BN, as a logarithm."""
+    relative = by_network(record).relative_loss
+    early = relative.sel(step=slice(1, FIRST_MINIBATCHES))
+    return by_setting(log_ratio(average(longest_step(early)), "batch", "none"))
+
+
+MODES = (
+    "Training: the loss as it is trained, by the statistics of the batch at every place. "
+    "Evaluation: the loss by running statistics, along its own gradient."
+)
+
+CLAIMS = (
+    Claim(
+        id="smooth-1",
+        says="Batch normalization makes the loss vary less along the gradient.",
+        source="santurkar2018how, debrief2018",
+        experiment="loss-landscape",
+        statistic=smaller(lambda record: record.loss_variation),
+        unit="log ratio of loss variation",
+        matters=math.log(1.1),
+        stratified_by="setting",
+        note=MODES,
+    ),
+    Claim(
+        id="smooth-2",
+        says="Batch normalization makes the gradient change less along itself.",
+        source="santurkar2018how, debrief2018",
+        experiment="loss-landscape",
+        statistic=smaller(lambda record: record.gradient_change.max("multiple", skipna=False)),
+        unit="log ratio of gradient change",
+        matters=math.log(1.1),
+        stratified_by="setting",
+        note="The largest distance between gradients, in the gradient's own unit, as in the "
+        "source. " + MODES,
+    ),
+    Claim(
+        id="smooth-3",
+        says="Batch normalization lowers the effective β-smoothness along the gradient.",
+        source="santurkar2018how, debrief2018",
+        experiment="loss-landscape",
+        statistic=smaller(lambda record: record.effective_smoothness),
+        unit="log ratio of effective β",
+        matters=math.log(1.1),
+        stratified_by="setting",
+        note=MODES,
+    ),
+    Claim(
+        id="smooth-4",
+        says="With batch normalization the relative loss grows more slowly with the size of a "
+        "step, in the first minibatches.",
+        source="bjorck2018understanding, debrief2018",
+        experiment="loss-landscape",
+        statistic=longer_steps,
+        unit="log ratio of the longest harmless step",
+        matters=math.log(1.1),
+        stratified_by="setting",
+        note="The longest step along the gradient that leaves the loss of its batch no higher "
+        f"than it was, over updates 1 to {FIRST_MINIBATCHES}. " + MODES,
+    ),
+)
