@@ -74,7 +74,8 @@ def bits(trained: Population) -> dict[str, bytes]:
     modules = trained.net.modules()
     found["modes"] = repr([(m.training, getattr(m, "mode", None)) for m in modules]).encode()
     found["template"] = repr([p.tolist() for p in trained.net.state_dict().values()]).encode()
-    found["numpy's random state"] = repr(np.random.get_state(legacy=False)).encode()
+    numpys = np.random.get_state(legacy=False)["state"]
+    found["numpy's random state"] = numpys["key"].tobytes() + bytes(str(numpys["pos"]), "ascii")
     return found
 
 
