@@ -1,5 +1,6 @@
 """Training many networks at once, and what is decided before it starts."""
 
+from bnbook.train.augmentation import FlipAndCrop
 from bnbook.train.batches import (
     Augmentation,
     Batches,
@@ -22,6 +23,7 @@ __all__ = [
     "Batches",
     "Constant",
     "FewClasses",
+    "FlipAndCrop",
     "Group",
     "Member",
     "Optimizer",
