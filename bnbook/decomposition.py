@@ -22,6 +22,9 @@ Cells = NDArray[np.float64]
 JOINT = " × "
 """Between the names of factors that interact."""
 
+ROUNDING = 1e-12
+"""Variance, relative to the mean square, below which values are alike but for their rounding."""
+
 
 def crossed(values: xr.DataArray, factors: Sequence[str]) -> xr.DataArray:
     """`values` whose arms are called "relu+sgd+batch", with a dimension for each of `factors`.
@@ -77,12 +80,14 @@ def components(values: xr.DataArray) -> xr.DataArray:
 def shares(values: xr.DataArray) -> xr.DataArray:
     """Each effect's part of the whole variance over cells, (effect, seed) of pseudo-values.
 
-    The parts of one record add up to 1. See `components`; `StatsError` where cells do not differ
-    by more than noise, so that there is nothing to share.
+    The parts of one record add up to 1. Where the cells differ by no more than noise there is
+    nothing to share, and every part is NaN. See `components`.
     """
     parts = _parts(values)
-    if sum(map(_cross_product, parts.values())) <= 0:
-        raise StatsError(f"the cells of {values.name!r} differ by no more than noise")
+    whole = sum(map(_cross_product, parts.values()))
+    if whole <= ROUNDING * float((values**2).mean()):
+        nothing = np.full(values.sizes["seed"], np.nan)
+        return _by_seed(dict.fromkeys(parts, nothing), values, "1", "share")
     every = np.concatenate([part.reshape(len(part), -1) for part in parts.values()], axis=1)
     widths = np.cumsum([part[0].size for part in parts.values()])[:-1]
 

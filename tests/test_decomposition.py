@@ -86,9 +86,11 @@ def test_shares_do_not_change_with_the_unit() -> None:
     np.testing.assert_allclose(shares(values), shares(100 * values - 7), rtol=1e-9, atol=1e-12)
 
 
-def test_nothing_to_share_and_cells_that_were_not_measured_are_errors() -> None:
-    with pytest.raises(StatsError, match="no more than noise"):
-        shares(table(np.ones((3, 2)), 4))
+def test_cells_that_are_alike_share_nothing() -> None:
+    assert bool(shares(table(np.full((3, 2), 0.1), 4)).isnull().all())
+
+
+def test_cells_that_were_not_measured_and_too_few_seeds_are_errors() -> None:
     broken = table(BY_HAND, 4)
     broken[0, 0, 0] = np.nan
     with pytest.raises(StatsError, match="1 cells of 'accuracy' were not measured"):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import xarray as xr
 
 from bnbook.claims import Claim
+from bnbook.decomposition import crossed, shares
+from bnbook.experiments import activations, robustness, saturating_depth
 from bnbook.stats import log_ratio, paired, steps_to
 
 TITLE = "Does it help, and what decides?"
 POSITION = 3
 TARGET = 0.9  # test accuracy that counts as having learned the digits
+CHANCE = 0.1  # accuracy of a network that diverged
+DEEP = (10, 20)  # hidden layers
 
 
 def held_out(record: xr.Dataset) -> xr.DataArray:
@@ -22,6 +27,155 @@ def held_out(record: xr.Dataset) -> xr.DataArray:
 def fewer_steps(record: xr.Dataset) -> xr.DataArray:
     """How many times more steps to the target without BN, as a logarithm."""
     return log_ratio(steps_to(held_out(record), TARGET), "none", "batch")
+
+
+def outcomes(record: xr.Dataset) -> xr.Dataset:
+    """What is decided in the factor study, by activation, optimizer, norm and seed.
+
+    `training` is the accuracy on training digits by batch statistics, averaged over the looks
+    after the first, which are evenly spaced in the logarithm of the step, so that it rewards
+    speed; `final` that on test digits at the end, by population statistics; `log_steps` the
+    logarithm of the steps to the target on test digits, `learning_rate` the one tuned.
+    """
+    training = record.accuracy.sel(split="train", statistics="batch", drop=True)
+    test = held_out(record)
+    found = {
+        "training": training.isel(step=slice(1, None)).mean("step").fillna(CHANCE),
+        "final": test.isel(step=-1, drop=True).fillna(CHANCE),
+        "log_steps": xr.DataArray(np.log(steps_to(test, TARGET))),
+        "learning_rate": record.learning_rate,
+    }
+    unfolded = {name: crossed(each, activations.FACTORS) for name, each in found.items()}
+    names = ("training accuracy", "final test accuracy", "log steps to 90 %", "learning rate")
+    for each, name in zip(unfolded.values(), names, strict=True):
+        each.attrs = {"units": "1", "long_name": name}
+    return xr.Dataset(unfolded)
+
+
+SEEN = {"training": "while training", "final": "at the end"}
+
+
+def with_norm_as_arm(values: xr.DataArray) -> xr.DataArray:
+    """The factor "norm" as the dimension by which arms are compared."""
+    return values.rename(norm="arm")
+
+
+def gain_by_activation(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy with BN minus without, averaged over the optimizers, of each activation."""
+    found = outcomes(record)
+    parts = {}
+    for seen, words in SEEN.items():
+        gain = paired(with_norm_as_arm(found[seen]), "batch", "none").mean("optimizer")
+        for activation in gain.activation.values:
+            parts[f"{activation}, {words}"] = gain.sel(activation=activation, drop=True)
+    return _strata(parts, "case")
+
+
+def sigmoid_gains_most(record: xr.Dataset) -> xr.DataArray:
+    """The sigmoid's gain from BN minus the largest other one.
+
+    The largest is that of the highest mean over seeds, for each way of looking.
+    """
+    found = outcomes(record)
+    parts = {}
+    for seen, words in SEEN.items():
+        gain = paired(with_norm_as_arm(found[seen]), "batch", "none").mean("optimizer")
+        others = gain.drop_sel(activation="sigmoid")
+        best = others.isel(activation=others.mean("seed").argmax("activation"), drop=True)
+        parts[words] = gain.sel(activation="sigmoid", drop=True) - best
+    return _strata(parts, "seen")
+
+
+def activation_over_optimizer(record: xr.Dataset) -> xr.DataArray:
+    """With BN: the activation's share of the variance minus the optimizer's, as pseudo-values."""
+    found = outcomes(record).sel(norm="batch", drop=True)
+    parts = {}
+    for name, words in {"log_steps": "steps to 90 %", "final": "final accuracy"}.items():
+        share = shares(found[name])
+        parts[words] = share.sel(effect="activation", drop=True) - share.sel(
+            effect="optimizer", drop=True
+        )
+    return _strata(parts, "measure")
+
+
+def plain_sgd_against_adam(record: xr.Dataset) -> xr.DataArray:
+    """ReLU networks: accuracy with SGD and BN minus that with Adam and without."""
+    found = outcomes(record).sel(activation="relu", drop=True)
+    parts = {
+        words: found[seen].sel(optimizer="sgd", norm="batch", drop=True)
+        - found[seen].sel(optimizer="adam", norm="none", drop=True)
+        for seen, words in SEEN.items()
+    }
+    return _strata(parts, "seen")
+
+
+def deep_gain(record: xr.Dataset) -> xr.DataArray:
+    """Final test accuracy with BN minus without, of each activation at each great depth."""
+    final = held_out(record).isel(step=-1, drop=True).fillna(CHANCE)
+    gain = paired(with_norm_as_arm(crossed(final, saturating_depth.FACTORS)), "batch", "none")
+    parts = {
+        f"{activation}, {depth:g} layers": gain.sel(activation=activation, depth=depth, drop=True)
+        for activation in gain.activation.values
+        for depth in gain.depth.values
+        if depth in DEEP
+    }
+    return _strata(parts, "network")
+
+
+def landscape(record: xr.Dataset) -> xr.DataArray:
+    """Final test accuracy by activation, learning rate, init scale, norm and seed.
+
+    A network that diverged counts as one that guesses.
+    """
+    final = held_out(record).isel(step=-1, drop=True).fillna(CHANCE)
+    found = crossed(final, robustness.FACTORS)
+    return found.assign_attrs(units="1", long_name="test accuracy")
+
+
+def highest_rate(record: xr.Dataset) -> xr.DataArray:
+    """The highest learning rate whose accuracy is at least 0.9 of the arm's best, by activation.
+
+    Compared as a logarithm, with BN over without, at the usual initial weights.
+    """
+    accuracy = landscape(record).sel(init_scale=1.0, drop=True)
+    tolerable = accuracy >= 0.9 * accuracy.max("learning_rate")
+    highest = accuracy.learning_rate.where(tolerable).max("learning_rate")
+    return log_ratio(with_norm_as_arm(highest), "batch", "none")
+
+
+def lost_to_bad_weights(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy lost when the initial weights are not of the usual size, none minus BN.
+
+    The mean over the other sizes is compared with the usual one, either at the learning rate that
+    is best for the usual one, or at the best for each; best is the highest mean over seeds.
+    """
+    accuracy = with_norm_as_arm(landscape(record))
+    at_best = {
+        "rate kept": accuracy.isel(
+            learning_rate=accuracy.sel(init_scale=1.0, drop=True)
+            .mean("seed")
+            .argmax("learning_rate")
+        ),
+        "rate tuned anew": accuracy.isel(
+            learning_rate=accuracy.mean("seed").argmax("learning_rate")
+        ),
+    }
+    parts = {}
+    for how, found in at_best.items():
+        lost = found.sel(init_scale=1.0, drop=True) - found.drop_sel(init_scale=1.0).mean(
+            "init_scale"
+        )
+        saved = paired(lost.reset_coords(drop=True), "none", "batch")
+        for activation in saved.activation.values:
+            parts[f"{activation}, {how}"] = saved.sel(activation=activation, drop=True)
+    return _strata(parts, "case")
+
+
+def _strata(parts: dict[str, xr.DataArray], dim: str) -> xr.DataArray:
+    """One array along `dim` of what was found for each of its labels."""
+    return xr.concat(list(parts.values()), dim, coords="minimal", compat="override").assign_coords(
+        {dim: list(parts)}
+    )
 
 
 CLAIMS = (
@@ -44,5 +198,78 @@ CLAIMS = (
         unit="accuracy",
         matters=0.01,
         note="A replication finds the opposite, 90.7 % with and 94 % without.",
+    ),
+    Claim(
+        id="help-3",
+        says="Batch normalization helps with every activation.",
+        source="chang2017why",
+        experiment="activations",
+        statistic=gain_by_activation,
+        unit="accuracy",
+        matters=0.01,
+        stratified_by="case",
+    ),
+    Claim(
+        id="help-4",
+        says="It helps the sigmoid most.",
+        source="chang2017why",
+        experiment="activations",
+        statistic=sigmoid_gains_most,
+        unit="accuracy",
+        matters=0.01,
+        stratified_by="seen",
+        note="The sigmoid's gain minus the largest gain of another activation.",
+    ),
+    Claim(
+        id="help-5",
+        says="With batch normalization, the activation matters more than the optimizer.",
+        source="chang2017why",
+        experiment="activations",
+        statistic=activation_over_optimizer,
+        unit="share of variance",
+        matters=0.1,
+        stratified_by="measure",
+        note="The intervals are over jackknife pseudo-values of the shares.",
+    ),
+    Claim(
+        id="help-6",
+        says="ReLU with plain SGD and batch normalization is as good as ReLU with Adam and none.",
+        source="chang2017why",
+        experiment="activations",
+        statistic=plain_sgd_against_adam,
+        unit="accuracy",
+        matters=0.01,
+        stratified_by="seen",
+        kind="at-least",
+    ),
+    Claim(
+        id="help-7",
+        says="Batch normalization lets deep networks of saturating units train.",
+        source="notes2015ioffe, ioffe2015batch",
+        experiment="saturating-depth",
+        statistic=deep_gain,
+        unit="accuracy",
+        matters=0.05,
+        stratified_by="network",
+    ),
+    Claim(
+        id="help-8",
+        says="Batch normalization tolerates higher learning rates.",
+        source="notes2015ioffe, debrief2018, ioffe2015batch",
+        experiment="robustness",
+        statistic=highest_rate,
+        unit="log ratio of rates",
+        matters=math.log(2),
+        stratified_by="activation",
+    ),
+    Claim(
+        id="help-9",
+        says="Batch normalization tolerates worse initial weights.",
+        source="notes2015ioffe, replication, ioffe2015batch",
+        experiment="robustness",
+        statistic=lost_to_bad_weights,
+        unit="accuracy",
+        matters=0.05,
+        stratified_by="case",
     ),
 )
