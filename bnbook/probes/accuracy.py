@@ -21,7 +21,8 @@ def predictions(s: Snapshot) -> dict[tuple[str, Statistics], tuple[Tensor, Tenso
     batch        examples in batches of the training size, each normalised by itself; the few
                  left over by the last full batch are not used
     population   the running statistics, as in ordinary evaluation
-    precise      pooled moments over the training examples looked at, at the present weights
+    precise      pooled moments over the training examples looked at, at the present weights;
+                 those left over by the last full batch are not used, because ghosts must divide it
     """
     kinds = STATISTICS if keeps_statistics(s) else ("population",)
     precise = _precise_buffers(s) if "precise" in kinds else s.buffers
@@ -32,7 +33,7 @@ def predictions(s: Snapshot) -> dict[tuple[str, Statistics], tuple[Tensor, Tenso
             buffers = precise if kind == "precise" else s.buffers
             mode: norms.Mode = "batch" if kind == "batch" else "population"
             step = min(size, len(y)) if kind == "batch" else len(y)
-            logits = _logits(s, buffers, _in_batches(x, step), mode)
+            logits = logits_of(s, buffers, _in_batches(x, step), mode)
             found[split, kind] = (logits, y[: logits.shape[1]])
     return {
         (split, kind): found[split, kind if kind in kinds else "population"]
@@ -53,7 +54,9 @@ def _in_batches(x: Tensor, size: int) -> Tensor:
 
 
 @torch.no_grad()
-def _logits(s: Snapshot, buffers: Tensors, batches: Tensor, mode: norms.Mode) -> Tensor:
+def logits_of(s: Snapshot, buffers: Tensors, batches: Tensor, mode: norms.Mode) -> Tensor:
+    """Logits (member, N, classes) of batches (count, m, …), N = count·m, each passed by itself."""
+
     def forward(params: Tensors, buffers: Tensors, x: Tensor) -> Tensor:
         return functional_call(s.net, (params, buffers), (x,))
 
@@ -71,13 +74,14 @@ def _precise_buffers(s: Snapshot) -> Tensors:
         functional_call(s.net, (params, buffers), (x,))
         return buffers
 
+    x = s.whole_batches(s.examples("train")[0])
     fresh = {name: b.clone() for name, b in s.buffers.items()}
     for name, buffer in fresh.items():
         if name.endswith("num_batches_tracked"):
             buffer.zero_()
     with norms.using(s.net, "collect"), torch.no_grad():
         pooled_of_all = over_members(s.net, pooled, (0, 0, None))
-        pools = pooled_of_all(s.params, fresh, s.examples("train")[0])
+        pools = pooled_of_all(s.params, fresh, x)
     return {
         name: s.buffers[name] if name.endswith("num_batches_tracked") else buffer
         for name, buffer in pools.items()

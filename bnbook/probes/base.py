@@ -73,6 +73,14 @@ class Snapshot:
         dtype = next(iter(self.params.values())).dtype
         return part.x[:EXAMPLES].to(dtype), part.y[:EXAMPLES]
 
+    def whole_batches(self, x: Tensor) -> Tensor:
+        """x (N, …) without what is left over by the last full batch, because ghosts must divide it.
+
+        All of x where it does not fill one.
+        """
+        size = self.batch[1].shape[1]
+        return x[: len(x) // size * size] if len(x) >= size else x
+
     def loss(self, params: Tensors, buffers: Tensors, x: Tensor, y: Tensor) -> Tensor:
         """One member's mean cross-entropy as in training, updating nothing."""
         with norms.using(self.net, "batch"):
@@ -101,6 +109,10 @@ class Snapshot:
         example one position is taken, drawn at random once and for all, so that a unit has N
         independent values there too.
         """
+        return self.traced("batch")
+
+    def traced(self, mode: norms.Mode) -> Trace:
+        """What `activations` holds, in another mode; a last batch that is not full is left out."""
 
         def traced(params: Tensors, buffers: Tensors, x: Tensor) -> dict[str, Any]:
             trace = vars(functional_call(self.net, (params, buffers), (x,), {"trace": True}))
@@ -108,8 +120,9 @@ class Snapshot:
             return layers | {"logits": trace["logits"]}
 
         traced_of_all = over_members(self.net, traced, (0, 0, None))
-        with norms.using(self.net, "batch"), torch.no_grad():
-            parts = traced_of_all(self.params, self.buffers, self.examples("test")[0])
+        x = self.whole_batches(self.examples("test")[0])
+        with norms.using(self.net, mode), torch.no_grad():
+            parts = traced_of_all(self.params, self.buffers, x)
         return Trace(**parts)
 
     @property

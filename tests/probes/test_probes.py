@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
-from bnbook import probes
+from bnbook import norms, probes
 from bnbook.data import Dataset, Split
 from bnbook.nets import MLP, MultilayerPerceptron, Trace
 from bnbook.probes.drift import wasserstein
@@ -107,6 +107,18 @@ def test_a_probe_gives_one_finite_row_a_member_with_the_dimensions_it_declares(n
     assert values.isfinite().all()
     for text in (instrument.unit, instrument.source, instrument.__doc__):
         assert text
+
+
+def test_precise_statistics_are_pooled_over_whole_batches_that_ghosts_divide() -> None:
+    spec, data = MLP((8,), "tanh", "ghost", (("ghost_size", 8),)), toy_data()
+    data = replace(data, train=Split(data.train.x[:60], data.train.y[:60]))
+    trained = Population(spec, SGD(), 16, MEMBERS, data, dtype=torch.float64)
+    found = probes.get("loss")()(trained.snapshot())[0, 1, 2].item()
+    net = spec.build((6,), 3, seed=0).double()
+    norms.precise_statistics(net, data.train.x[:48].double().split(16))
+    assert found == pytest.approx(
+        F.cross_entropy(net.eval()(data.test.x.double()), data.test.y).item()
+    )
 
 
 def test_an_unknown_probe_names_the_nearest() -> None:
