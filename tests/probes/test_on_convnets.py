@@ -54,7 +54,7 @@ def test_a_probe_measures_a_convolutional_network_or_says_that_it_cannot(
 def test_activations_are_those_of_one_position_of_each_example() -> None:
     s = looked_at(SPECS[0])
     net = SPECS[0].build((2, 8, 8), 3, seed=0).double()
-    x = s.examples("test")[0]
+    x = s.whole_batches(s.examples("test")[0])
     for i in range(len(MEMBERS)):
         state = s.params | s.buffers
         net.load_state_dict({name: value[i].clone() for name, value in state.items()})

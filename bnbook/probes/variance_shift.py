@@ -1,0 +1,34 @@
+"""What a layer's inputs spread by in training, over what they spread by in use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from bnbook.probes.base import Probe, Snapshot, probe
+
+
+@probe(unit="1", dims=("layer",), source="li2019understanding")
+@dataclass(frozen=True)
+class VarianceShift(Probe):
+    """Var_train/Var_test of what each hidden layer's linear map gives, geometric mean over units.
+
+    Var_train is over held-out examples that pass as in training, normalised by their own batch
+    and with values dropped; Var_test over the same examples in population mode. 1 where training
+    and use are alike. Units that never vary are left out.
+    """
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        in_use = s.traced("population").linear
+        pairs = zip(s.activations.linear, in_use, strict=True)
+        return torch.stack([variance_ratio(*pair) for pair in pairs], dim=1)
+
+
+def variance_ratio(one: Tensor, other: Tensor) -> Tensor:
+    """exp of the mean over units of log Var(one)/Var(other); both (member, N, C)."""
+    above, below = one.var(1, correction=0), other.var(1, correction=0)
+    varies = (above > 1e-12) & (below > 1e-12)
+    logs = torch.where(varies, above.clamp_min(1e-12).log() - below.clamp_min(1e-12).log(), 0)
+    return (logs.sum(1) / varies.sum(1).clamp_min(1)).exp()
