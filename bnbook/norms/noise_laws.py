@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import gammaln
 from scipy.stats import nct
 
 from bnbook.norms.base import NormError
 
 Values = NDArray[np.float64]
+Given = float | Values
 
 
 def mean_noise(m: int) -> float:
@@ -23,13 +24,13 @@ def mean_noise(m: int) -> float:
     return 1 / needs(m, 1, "the mean of a batch")
 
 
-def variance_noise(m: int, kurtosis: ArrayLike = 3.0) -> Values:
+def variance_noise(m: int, kurtosis: Given = 3.0) -> Values:
     """Var σ²_B/σ⁴ = (m − 1)·((m − 1)·κ − (m − 3))/m³ of the biased variance of a batch.
 
     κ = E(z − μ)⁴/σ⁴ may be that of any distribution; for a Gaussian, κ = 3, it is 2(m − 1)/m².
     """
     needs(m, 2, "the variance of σ²_B")
-    return (m - 1) * ((m - 1) * np.asarray(kurtosis, dtype=float) - (m - 3)) / m**3
+    return np.asarray((m - 1) * ((m - 1) * np.asarray(kurtosis, dtype=float) - (m - 3)) / m**3)
 
 
 def expected_sigma(m: int) -> float:
@@ -48,7 +49,7 @@ def expected_inverse_sigma(m: int) -> float:
     return math.sqrt(m / 2) * math.exp(float(gammaln((m - 2) / 2) - gammaln((m - 1) / 2)))
 
 
-def normalised_density(x: ArrayLike, z: float, m: int) -> Values:
+def normalised_density(x: Given, z: float, m: int) -> Values:
     """Density at x of the x̂ of an example with (z − μ)/σ = `z`, the others of its batch Gaussian.
 
     With u = z minus the mean of the others and V the sum of their squared deviations,
@@ -64,11 +65,11 @@ def normalised_density(x: ArrayLike, z: float, m: int) -> Values:
     t = x * np.sqrt(m * (m - 2) / room)
     slope = math.sqrt(m * (m - 2)) * (m - 1) / room**1.5
     density = nct.pdf(t, m - 2, z * math.sqrt(m - 1)) * slope
-    return np.where(inside, density, 0.0)
+    return np.asarray(np.where(inside, density, 0.0))
 
 
 def normalised_variance(
-    z: ArrayLike, m: int, skewness: ArrayLike = 0.0, kurtosis: ArrayLike = 3.0
+    z: Given, m: int, skewness: Given = 0.0, kurtosis: Given = 3.0
 ) -> Values:
     """Var[x̂] over batches of an example with (z − μ)/σ = `z`, to first order in 1/m.
 
@@ -77,21 +78,21 @@ def normalised_variance(
     """
     needs(m, 2, "the variance of x̂")
     z = np.asarray(z, dtype=float)
-    return (1 + skewness * z + (np.asarray(kurtosis) - 1) * z**2 / 4) / m
+    return np.asarray((1 + skewness * z + (np.asarray(kurtosis) - 1) * z**2 / 4) / m)
 
 
-def variance_shift(keep: float, mean: ArrayLike = 0.0) -> Values:
+def variance_shift(keep: float, mean: Given = 0.0) -> Values:
     """Var_train/Var_test of a unit behind dropout: (σ² + (1 − keep)·μ²)/(keep·σ²), `mean` = μ/σ.
 
     1/keep for a unit of mean 0. Source: li2019understanding.
     """
     if not 0 < keep <= 1:
         raise NormError(f"keep is {keep}; it is the share of values kept, above 0 and at most 1")
-    return (1 + (1 - keep) * np.asarray(mean, dtype=float) ** 2) / keep
+    return np.asarray((1 + (1 - keep) * np.asarray(mean, dtype=float) ** 2) / keep)
 
 
 def needs(m: int, least: int, what: str) -> int:
     """`m` if it is a number of values for which `what` exists; else a `NormError`."""
-    if not (m >= least and m == int(m)):
-        raise NormError(f"m is {m}; {what} needs a whole number of at least {least} values")
+    if m < least:
+        raise NormError(f"m is {m}; {what} needs at least {least} value{'s' * (least > 1)}")
     return m
