@@ -17,32 +17,35 @@ SMALL_BATCH = 16  # of the arm that takes a smaller batch instead of smaller gho
 PROBES = ("accuracy", "loss", "logit_noise", "variance_shift")
 
 
+NETS = {
+    **{
+        f"ghost {size}": MLP(WIDTHS, norm="ghost", norm_options=(("ghost_size", size),))
+        for size in GHOSTS
+    },
+    "batch": MLP(WIDTHS, norm="batch"),
+    **{f"batch, dropout {rate}": MLP(WIDTHS, norm="batch", dropout=rate) for rate in RATES},
+    "batch, dropout 0.5 last": MLP(WIDTHS, norm="batch", dropout=0.5, dropout_at="last"),
+    "none": MLP(WIDTHS),
+    "none, dropout 0.3": MLP(WIDTHS, dropout=0.3),
+    "deep": MLP(DEEP, norm="batch"),
+    "deep, dropout 0.5": MLP(DEEP, norm="batch", dropout=0.5),
+    "deep, dropout 0.5 last": MLP(DEEP, norm="batch", dropout=0.5, dropout_at="last"),
+}
+"""ReLU networks by arm. Dropout stands behind every hidden layer, or behind the last alone."""
+
+
 def arms(steps: int) -> tuple[Arm, ...]:
-    """ReLU networks; names say what differs, "hidden" is dropout behind every hidden layer."""
-
-    def arm(name: str, norm: str, widths: tuple[int, ...] = WIDTHS, **settings: object) -> Arm:
-        return Arm(name, MLP(widths, "relu", norm, **settings), LEARNING_RATE, BATCH_SIZE)  # type: ignore[arg-type]
-
-    ghosts = [arm(f"ghost {size}", "ghost", norm_options=(("ghost_size", size),)) for size in GHOSTS]
-    hidden = [arm(f"batch, dropout {rate}", "batch", dropout=rate) for rate in RATES]
-    return (
-        *ghosts,
-        arm("batch", "batch"),
-        *hidden,
-        arm("batch, dropout 0.5 last", "batch", dropout=0.5, dropout_at="last"),
-        arm("none", "none"),
-        arm("none, dropout 0.3", "none", dropout=0.3),
-        arm("deep", "batch", DEEP),
-        arm("deep, dropout 0.5", "batch", DEEP, dropout=0.5),
-        arm("deep, dropout 0.5 last", "batch", DEEP, dropout=0.5, dropout_at="last"),
-        Arm(
-            f"batch of {SMALL_BATCH}",
-            MLP(WIDTHS, "relu", "batch"),
-            LEARNING_RATE * SMALL_BATCH / BATCH_SIZE,
-            SMALL_BATCH,
-            steps=steps * BATCH_SIZE // SMALL_BATCH,
-        ),
+    """Those of `NETS`, and one that sees as many examples in smaller batches, η in proportion."""
+    times = BATCH_SIZE // SMALL_BATCH
+    small = Arm(
+        f"batch of {SMALL_BATCH}",
+        NETS["batch"],
+        LEARNING_RATE / times,
+        SMALL_BATCH,
+        steps=steps * times,
     )
+    whole = (Arm(*each, LEARNING_RATE, BATCH_SIZE, steps=steps) for each in NETS.items())
+    return (*whole, small)
 
 
 def plan(scale: str) -> Plan:
@@ -58,7 +61,7 @@ def plan(scale: str) -> Plan:
         seeds=tuple(range(seeds)),
         steps=steps,
         probes=tuple(probes.get(name)() for name in PROBES),
-        probe_steps=log_spaced(steps, looks),
+        probe_steps=(*log_spaced(steps, looks), steps * BATCH_SIZE // SMALL_BATCH),
     )
 
 

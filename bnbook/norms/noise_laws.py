@@ -68,9 +68,7 @@ def normalised_density(x: Given, z: float, m: int) -> Values:
     return np.asarray(np.where(inside, density, 0.0))
 
 
-def normalised_variance(
-    z: Given, m: int, skewness: Given = 0.0, kurtosis: Given = 3.0
-) -> Values:
+def normalised_variance(z: Given, m: int, skewness: Given = 0.0, kurtosis: Given = 3.0) -> Values:
     """Var[x̂] over batches of an example with (z − μ)/σ = `z`, to first order in 1/m.
 
     (1 + s·z + (κ − 1)·z²/4)/m, with the skewness s and the kurtosis κ of the others; for a

@@ -19,13 +19,13 @@ COUNTERS = ("num_batches_tracked", "draws")
 @probe(unit="1", dims=(), source="luo2019towards")
 @dataclass(frozen=True)
 class LogitNoise(Probe):
-    """Variance of an example's logits over batches that hold it, over that between examples.
+    """Share of the variance of logits that is chance and not the example: 0 none, 1 all of it.
 
-    E_x Var_B[logit]/Var_x E_B[logit], both averaged over classes. Training examples are dealt
+    E_x Var_B[logit]/Var[logit], both averaged over classes; Var_B is over batches that hold x, the
+    denominator is that plus the variance of E_B[logit] between examples. Training examples are dealt
     anew into batches of the training size `DRAWS` times, and pass as in training, so that the
     noise of BN and that of dropout count alike; 0 for a network that has neither. The variance
-    over draws is the unbiased one, and the part of it that is in the mean over draws is taken out
-    of the denominator.
+    over draws is the unbiased one; the denominator is what it would be for endless draws.
     """
 
     def __call__(self, s: Snapshot) -> Tensor:
@@ -43,8 +43,8 @@ class LogitNoise(Probe):
 def noise_share(logits: Tensor) -> Tensor:
     """(member,) from logits (draw, member, example, class)."""
     noise = logits.var(0).mean((1, 2))
-    signal = logits.mean(0).var(1).mean(1) - noise / len(logits)
-    return noise / signal
+    whole = logits.mean(0).var(1).mean(1) + noise * (1 - 1 / len(logits))
+    return noise / whole
 
 
 def _moved_on(s: Snapshot, draws: int) -> dict[str, Tensor]:
