@@ -21,11 +21,11 @@ COUNTERS = ("num_batches_tracked", "draws")
 class LogitNoise(Probe):
     """Share of the variance of logits that is chance and not the example: 0 none, 1 all of it.
 
-    E_x Var_B[logit]/Var[logit], both averaged over classes; Var_B is over batches that hold x, the
-    denominator is that plus the variance of E_B[logit] between examples. Training examples are dealt
-    anew into batches of the training size `DRAWS` times, and pass as in training, so that the
-    noise of BN and that of dropout count alike; 0 for a network that has neither. The variance
-    over draws is the unbiased one; the denominator is what it would be for endless draws.
+    E_x Var_B[logit]/Var[logit], both averaged over classes; Var_B is over batches that hold x,
+    and the denominator is that plus the variance of E_B[logit] between examples. Training
+    examples are dealt anew into batches of the training size `DRAWS` times, and pass as in
+    training, so that the noise of BN and that of dropout count alike; a network that has neither
+    has 0. The variance over draws is the unbiased one, the denominator that of endless draws.
     """
 
     def __call__(self, s: Snapshot) -> Tensor:
