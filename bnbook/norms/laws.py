@@ -177,3 +177,32 @@ def newton_variance(
     for _ in range(iterations):
         p = 1.5 * p - 0.5 * p**3 * share
     return share * p.square()
+
+
+def gradient_growth(activation: Callable[[Tensor], Tensor], gamma: float = 1.0) -> float:
+    """γ²·E[φ′(γξ)²]/Var φ(γξ), ξ ~ N(0, 1): how ‖∂L/∂z‖² grows per layer of a wide network of
+    BN layers, at initialisation and for large m, on its way down.
+
+    Backwards the nonlinearity multiplies by φ′, the random weights keep the mean square, and BN
+    divides by the standard deviation of what it was given, which is that of φ times the weights'
+    scale. 1 for a linear layer, π/(π − 1) for relu, whatever γ. Integrated by the midpoint rule
+    with a cell's edge at 0, where some activations have no derivative. Source: yang2019mean.
+    """
+    edges = torch.linspace(-12, 12, 200_001, dtype=torch.float64)
+    xi = (edges[1:] + edges[:-1]) / 2
+    weight = torch.exp(-xi.square() / 2) / math.sqrt(2 * math.pi) * (edges[1] - edges[0])
+    pushed = jvp(activation, (gamma * xi,), (torch.full_like(xi, gamma),))
+    value, slope = pushed[0], pushed[1]
+    mean = (weight * value).sum()
+    return float((weight * slope.square()).sum() / (weight * (value - mean).square()).sum())
+
+
+def linear_growth(m: int) -> float:
+    """(m − 2)/(m − 3): `gradient_growth` of a linear activation for batches of m > 3 examples.
+
+    Of m − 1 directions BN's backward pass takes one, x̂, and E[1/σ_B²] exceeds 1/E[σ_B²] by
+    (m − 1)/(m − 3) for Gaussian z. Infinite at m = 3; heavy-tailed, so slow to measure, near it.
+    """
+    if m <= 3:
+        raise ValueError(f"m is {m}; E[1/σ_B²] is finite for more than 3 examples")
+    return (m - 2) / (m - 3)

@@ -188,5 +188,7 @@ def coords(instrument: Probe, dims: Sequence[str]) -> dict[str, list[Any]]:
     """Labels of a probe's dimensions: a field with the dimension's name in the plural."""
     labels: dict[str, list[Any]] = {"split": list(SPLITS), "statistics": list(STATISTICS)}
     for entry in fields(instrument):  # type: ignore[arg-type]
-        labels[entry.name.removesuffix("s")] = list(getattr(instrument, entry.name))
+        value = getattr(instrument, entry.name)
+        if isinstance(value, tuple):
+            labels[entry.name.removesuffix("s")] = list(value)
     return {dim: labels[dim] for dim in dims if dim in labels}
