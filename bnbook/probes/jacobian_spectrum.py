@@ -10,7 +10,8 @@ from torch.func import functional_call
 
 from bnbook import norms
 from bnbook.jacobian import Kind, Parts, spectra
-from bnbook.probes.base import Probe, Snapshot, probe
+from bnbook.nets import MultilayerPerceptron
+from bnbook.probes.base import Probe, ProbeError, Snapshot, probe
 
 KINDS: tuple[Kind, ...] = ("per-example", "batch-sum")
 EXAMPLES = 16
@@ -31,8 +32,14 @@ def layer_spectra(
     s: Snapshot, layers: tuple[int, ...], kinds: tuple[Kind, ...], examples: int
 ) -> list[Tensor]:
     """Singular values of each layer in `layers`, (member, kind, examples, k): NaN for a member
-    whose network has exploded. Computed once for a snapshot.
+    whose network has exploded. Computed once for a snapshot. A network that is not dense is a
+    `ProbeError`: the Jacobians of its layers are too large to take at every look.
     """
+    if not isinstance(s.net, MultilayerPerceptron):
+        raise ProbeError(
+            f"{type(s.net).__name__} is not dense, and spectra over training are of dense layers; "
+            "take one convolution apart with bnbook.jacobian.Parts.compose"
+        )
     asked = ("spectra", layers, kinds, examples)
     if asked not in s.memo:
         members = [_of_member(s, i, layers, kinds, examples) for i in range(s.members)]

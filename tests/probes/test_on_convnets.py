@@ -12,7 +12,7 @@ from bnbook.train import SGD, Member, Population
 
 MEMBERS = (Member("slow", 0, 0.05), Member("fast", 1, 0.2))
 SPECS = (VGG(((5, 1), (6, 1)), norm="batch"), ResNet(8, 0.3, "project", norm="batch"))
-DENSE_ONLY: set[str] = set()
+DENSE_ONLY = {"isometry", "jacobian_density", "jacobian_histogram"}
 """Probes that refuse convolutions, and say so."""
 
 SITES = ("linear", "inputs", "outputs")
