@@ -1,4 +1,4 @@
-"""All comparisons, or those named: `python -m bench [norms] [population] [jacobian] [--json]`."""
+"""All comparisons, or those named: `python -m bench [population] [norms] [vgg] … [--json]`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 
 from bench.timing import table
 
-SUBJECTS = ("population", "norms", "jacobian")
+SUBJECTS = ("population", "norms", "jacobian", "vgg")
 
 
 def main() -> None:

@@ -78,10 +78,10 @@ def loaded(dataset: data.Dataset) -> Batches:
         yield from loader
 
 
-def gathered(dataset: data.Dataset) -> Batches:
+def gathered(dataset: data.Dataset, batch_size: int = BATCH) -> Batches:
     """Batches gathered from memory by a permutation, for ever."""
     while True:
-        for rows in torch.randperm(len(dataset.train)).split(BATCH)[:-1]:
+        for rows in torch.randperm(len(dataset.train)).split(batch_size)[:-1]:
             yield dataset.train.x[rows], dataset.train.y[rows]
 
 
