@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bnbook.norms.affine import per_channel
 from bnbook.norms.base import register
 from bnbook.norms.batch import BatchNorm
 from bnbook.norms.counter import hashed, normal, uniform
@@ -21,9 +20,10 @@ class NoisyBatchNorm(BatchNorm):
         s ~ N(σ_c, spread²),                 σ_c ~ U(1, scale)
 
     where μ_c and σ_c are drawn anew at each step for each channel and d and s for each example
-    besides, so the distributions the next layer sees are unstable on purpose. In population
-    mode there is no noise. The numbers are a function of `noise_key`, a buffer drawn from the
-    network's seed, and of the step, so that a run can be repeated and probing changes nothing.
+    besides, the same for all its positions, so the distributions the next layer sees are unstable
+    on purpose. In population mode there is no noise. The numbers are a function of `noise_key`, a
+    buffer drawn from the network's seed, and of the step, so that a run can be repeated and
+    probing changes nothing.
     Source: santurkar2018how, whose study of "noisy BatchNorm" this follows.
     """
 
@@ -57,6 +57,12 @@ class NoisyBatchNorm(BatchNorm):
         key = hashed(self.noise_key + hashed(step))
         centre = self.shift * (2 * uniform(key, (self.num_features,), z) - 1)
         width = 1 + (self.scale - 1) * uniform(key + 1, (self.num_features,), z)
-        shift = per_channel(centre, z) + self.spread * (2 * uniform(key + 2, z.shape, z) - 1)
-        scale = per_channel(width, z) + self.spread * normal(key + 3, z.shape, z)
-        return scale * y + shift
+        shape = z.shape[:2]
+        shift = centre + self.spread * (2 * uniform(key + 2, shape, z) - 1)
+        scale = width + self.spread * normal(key + 3, shape, z)
+        return _everywhere(scale, z) * y + _everywhere(shift, z)
+
+
+def _everywhere(values: Tensor, z: Tensor) -> Tensor:
+    """`values` (N, C) shaped to broadcast over the positions of z (N, C, …)."""
+    return values.view(*values.shape, *[1] * (z.dim() - 2))

@@ -68,6 +68,20 @@ def test_the_noise_disturbs_bn() -> None:
     torch.testing.assert_close(norm(z), s * bn(z) + d, rtol=1e-10, atol=1e-10)
 
 
+def test_all_positions_of_an_example_share_its_noise() -> None:
+    norm, bn = norms.make("noisy-batch", 3), norms.make("batch", 3)
+    z = torch.randn(8, 3, 4, 5)
+    y, plain = norm(z), bn(z)
+    for example in range(8):
+        for channel in range(3):
+            x = plain[example, channel].flatten()
+            line = torch.stack([x, torch.ones_like(x)], 1)
+            s, d = torch.linalg.lstsq(line, y[example, channel].flatten()[:, None]).solution
+            torch.testing.assert_close(y[example, channel], s * plain[example, channel] + d)
+            assert 0.5 < s < 1.8
+            assert d.abs() < 0.6
+
+
 def test_every_step_has_noise_of_its_own_which_can_be_repeated() -> None:
     norm, z = noisy(1.0, 0.0), torch.randn(16, MANY)
     with norms.using(norm, "batch"):
