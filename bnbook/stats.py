@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -163,7 +164,7 @@ def interval(values: ArrayLike, level: float = LEVEL) -> Interval:
         return Interval(estimate, math.nan, math.nan, 1)
     if spread == 0:
         return Interval(estimate, estimate, estimate, kept.size)
-    low, high = _standard_limits((kept - estimate) / spread, level)
+    low, high = _standard_limits(tuple((kept - estimate) / spread), level)
     return Interval(estimate, estimate + spread * low, estimate + spread * high, kept.size)
 
 
@@ -248,12 +249,15 @@ def combine(strata: Mapping[str, Verdict]) -> Verdict:
     return "supported" if found == {"supported", "proved"} else "inconclusive"
 
 
-def _standard_limits(values: NDArray[np.float64], level: float) -> tuple[float, float]:
-    """Limits for the mean of `values`, sorted, with mean 0 and range 1.
+@lru_cache(100_000)
+def _standard_limits(sample: tuple[float, ...], level: float) -> tuple[float, float]:
+    """Limits for the mean of `sample`, sorted, with mean 0 and range 1.
 
     The values are turned so that the first difference in their tails goes up: resamples are
-    drawn by position, and so a sample and its mirror image get mirrored limits.
+    drawn by position, and so a sample and its mirror image get mirrored limits. A page asks for
+    the same intervals many times: in its prose, in its boxes, in every frame of an explorer.
     """
+    values = np.array(sample)
     asymmetry = values + values[::-1]
     lopsided = asymmetry[np.abs(asymmetry) > 1e-9]
     sign = -1.0 if lopsided.size and lopsided[0] < 0 else 1.0

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any, Literal
 
@@ -106,10 +107,7 @@ class Canvas:
 
     def measure(self, text: str, size: Real = 13, weight: str = "normal") -> Real:
         """Width of `text`, in page pixels, at a type size in page pixels."""
-        font = FontProperties(family=FONT, size=points(size), weight=weight)
-        lines = text.split("\n")
-        sizes = [self._pen.get_text_width_height_descent(line, font, False) for line in lines]
-        return float(max(size[0] for size in sizes)) / PIXEL_RATIO
+        return max(_width(line, size, weight) for line in text.split("\n"))
 
     def wrap(self, text: str, width: Real, size: Real = 13, weight: str = "normal") -> str:
         """`text` broken into lines no wider than `width`, where its words allow it."""
@@ -140,25 +138,47 @@ class Canvas:
 
     def key(self, entries: Sequence[Entry], top: Real, left: Real = 0) -> Real:
         """Draw the key in as many columns as fit right of `left`; return its height."""
-        for columns in range(len(entries), 0, -1):
-            legend = self.sheet.legend(
-                handles=[entry.handle() for entry in by_rows(entries, columns)],
-                ncols=columns,
-                loc="upper left",
-                bbox_to_anchor=(0, 1),
-                bbox_transform=self.at(left, top),
-            )
-            box = legend.get_window_extent(self._pen)
-            if left + box.width / PIXEL_RATIO <= self.width or columns == 1:
-                break
-            legend.remove()
-        return float(box.height) / PIXEL_RATIO
+        columns = _columns(tuple(entry.label for entry in entries), self.width - left)
+        legend = self.sheet.legend(
+            handles=[entry.handle() for entry in by_rows(entries, columns)],
+            ncols=columns,
+            loc="upper left",
+            bbox_to_anchor=(0, 1),
+            bbox_transform=self.at(left, top),
+        )
+        return float(legend.get_window_extent(self._pen).height) / PIXEL_RATIO
 
     def image(self) -> Image.Image:
         """The sheet as pixels."""
         self._agg.draw()
         size = self._agg.get_width_height()
         return Image.frombuffer("RGBA", size, self._agg.buffer_rgba()).convert("RGB")
+
+
+@cache
+def _pen() -> Any:
+    """What measures text: the same for every sheet."""
+    return Canvas(THEMES[0], WIDE)._pen
+
+
+@lru_cache(100_000)
+def _width(line: str, size: Real, weight: str) -> float:
+    """Width of a line in page pixels; the frames of an explorer ask for the same ones again."""
+    font = FontProperties(family=FONT, size=points(size), weight=weight)
+    return float(_pen().get_text_width_height_descent(line, font, False)[0]) / PIXEL_RATIO
+
+
+@lru_cache(1000)
+def _columns(labels: tuple[str, ...], room: Real) -> int:
+    """The most columns in which a key of these labels is no wider than `room`, in page pixels."""
+    entries = [Entry(label, looks([label], THEMES[0])[0]) for label in labels]
+    with matplotlib.style.context(["default", rc(THEMES[0])]):
+        for columns in range(len(labels), 1, -1):
+            handles = [entry.handle() for entry in by_rows(entries, columns)]
+            legend = Canvas(THEMES[0], WIDE).sheet.legend(handles=handles, ncols=columns)
+            if legend.get_window_extent(_pen()).width / PIXEL_RATIO <= room:
+                return columns
+    return 1
 
 
 def by_rows(entries: Sequence[Entry], columns: int) -> list[Entry]:
@@ -284,12 +304,20 @@ def encode(image: Image.Image) -> bytes:
 
     The commonest 24 are exact, so the page, the lines and the bands keep theirs; the many shades
     of their softened edges are merged. A quarter of the bytes, and no difference to the eye.
+    A drawing is mostly long runs of one colour, so it is taken run by run.
     """
-    pixels = np.asarray(image.convert("RGBX")).view(np.uint32)[..., 0]
-    colours, counts = np.unique(pixels, return_counts=True)
-    exact = np.isin(pixels, colours[np.argsort(-counts)[:_EXACT]])
-    merged = image.quantize(_COLOURS - _EXACT, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    both = np.where(exact[..., None], np.asarray(image), np.asarray(merged.convert("RGB")))
+    pixels = np.asarray(image.convert("RGBX")).view(np.uint32).ravel()
+    starts = np.flatnonzero(np.diff(pixels, prepend=~pixels[:1]))
+    lengths = np.diff(starts, append=pixels.size)
+    packed, run = np.unique(pixels[starts], return_inverse=True)
+    commonest = np.argsort(-np.bincount(run, weights=lengths))[:_EXACT]
+    colours = packed.view(np.uint8).reshape(-1, 4)[:, :3]
+    merged = Image.fromarray(colours[None]).quantize(
+        _COLOURS - _EXACT, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+    )
+    shown = np.array(merged.convert("RGB"))[0]
+    shown[commonest] = colours[commonest]
+    drawn = np.repeat(shown[run], lengths, axis=0).reshape(image.height, image.width, 3)
     buffer = BytesIO()
-    Image.fromarray(both).save(buffer, "WEBP", lossless=True, quality=80, method=4)
+    Image.fromarray(drawn).save(buffer, "WEBP", lossless=True, quality=30, method=2)
     return buffer.getvalue()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import cycle
 from typing import Any
 
@@ -112,6 +113,7 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+@cache
 def readable(colour: str, theme: Theme, ratio: Real) -> str:
     """`colour`, mixed towards black or white until it stands out from the page by `ratio`."""
     start, end = np.asarray(to_rgb(colour)), np.asarray(to_rgb(theme.towards))
