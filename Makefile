@@ -4,6 +4,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+JCACHE := $(BIN)/jcache
 HTML := _build/html
 PORT ?= 8000
 export BNBOOK_STORE ?= $(CURDIR)/_build/records
@@ -27,13 +28,17 @@ records: $(VENV)/book
 
 # A fresh environment on every build (--all), so that a broken reference fails the second one too.
 # Pages are executed when their cells changed, which Jupyter Book's cache sees, or the package, the
-# versions, the scale or a record, which it does not: the key beside it does.
+# versions, the scale or a record, which it does not: the key beside it does. They are executed
+# into that cache on all cores; one that failed is executed once more by the build, which says why
+# and stops.
 html: $(VENV)/book
 	@mkdir -p _build
 	@key=$$({ find bnbook -name '*.py' | sort | xargs cat; cat constraints.txt; \
 	  ls "$$BNBOOK_STORE"; echo "$$BNBOOK_SCALE"; } 2>/dev/null | git hash-object --stdin); \
 	[ "$$key" = "$$(cat _build/executed 2>/dev/null)" ] || rm -rf _build/.jupyter_cache; \
-	echo "$$key" > _build/executed
+	mkdir -p _build/.jupyter_cache; echo "$$key" > _build/executed
+	$(JCACHE) notebook -p _build/.jupyter_cache add -r myst_nb_md book/*.md > /dev/null
+	OMP_NUM_THREADS=1 $(JCACHE) project -p _build/.jupyter_cache execute -e local-parallel -t 1800
 	$(BIN)/jupyter-book build . --all -W --keep-going -n
 	@echo "Open $(HTML)/index.html, or run: make serve"
 
