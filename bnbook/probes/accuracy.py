@@ -11,12 +11,14 @@ from torch.func import functional_call, vmap
 
 from bnbook import norms
 from bnbook.nets.members import over_members
-from bnbook.probes.base import SPLITS, STATISTICS, Probe, Snapshot, Statistics, Tensors, once, probe
+from bnbook.probes.base import SPLITS, STATISTICS, Probe, Snapshot, Tensors, once, probe
 
 
-@once
-def predictions(s: Snapshot) -> dict[tuple[str, Statistics], tuple[Tensor, Tensor]]:
-    """For each split and kind of statistics: logits (member, N, classes) and labels (N,).
+class Predictions:
+    """What a snapshot's networks say, computed when it is first asked for.
+
+    `found[split, kind]` are the logits (member, N, classes) and labels (N,) of a split under a
+    kind of statistics:
 
     batch        examples in batches of the training size, each normalised by itself; the few
                  left over by the last full batch are not used
@@ -24,22 +26,32 @@ def predictions(s: Snapshot) -> dict[tuple[str, Statistics], tuple[Tensor, Tenso
     precise      pooled moments over the training examples looked at, at the present weights;
                  those left over by the last full batch are not used, because ghosts must divide it
     """
-    kinds = STATISTICS if keeps_statistics(s) else ("population",)
-    precise = _precise_buffers(s) if "precise" in kinds else s.buffers
-    found = {}
-    for split in SPLITS:
+
+    def __init__(self, s: Snapshot) -> None:
+        self.snapshot = s
+        self.found: dict[tuple[str, str], tuple[Tensor, Tensor]] = {}
+
+    def __getitem__(self, which: tuple[str, str]) -> tuple[Tensor, Tensor]:
+        if not keeps_statistics(self.snapshot):
+            which = (which[0], "population")
+        if which not in self.found:
+            self.found[which] = self._predict(*which)
+        return self.found[which]
+
+    def _predict(self, split: str, kind: str) -> tuple[Tensor, Tensor]:
+        s = self.snapshot
         (x, y), size = s.examples(split), s.batch[1].shape[1]
-        for kind in kinds:
-            buffers = precise if kind == "precise" else s.buffers
-            mode: norms.Mode = "batch" if kind == "batch" else "population"
-            step = min(size, len(y)) if kind == "batch" else len(y)
-            logits = logits_of(s, buffers, _in_batches(x, step), mode)
-            found[split, kind] = (logits, y[: logits.shape[1]])
-    return {
-        (split, kind): found[split, kind if kind in kinds else "population"]
-        for split in SPLITS
-        for kind in STATISTICS
-    }
+        buffers = _precise_buffers(s) if kind == "precise" else s.buffers
+        mode: norms.Mode = "batch" if kind == "batch" else "population"
+        step = min(size, len(y)) if kind == "batch" else len(y)
+        logits = logits_of(s, buffers, _in_batches(x, step), mode)
+        return logits, y[: logits.shape[1]]
+
+
+@once
+def predictions(s: Snapshot) -> Predictions:
+    """The predictions of a snapshot, which its probes share."""
+    return Predictions(s)
 
 
 def keeps_statistics(s: Snapshot) -> bool:
@@ -66,6 +78,7 @@ def logits_of(s: Snapshot, buffers: Tensors, batches: Tensor, mode: norms.Mode) 
         return of_all(s.params, buffers, batches).flatten(1, 2)
 
 
+@once
 def _precise_buffers(s: Snapshot) -> Tensors:
     """Copies of the buffers that hold the pooled moments of the training examples."""
 
@@ -93,8 +106,11 @@ def _precise_buffers(s: Snapshot) -> Tensors:
 class Accuracy(Probe):
     """Share of examples whose largest logit is the right class, by split and statistics."""
 
+    splits: tuple[str, ...] = SPLITS
+    statistics: tuple[str, ...] = STATISTICS
+
     def __call__(self, s: Snapshot) -> Tensor:
-        return _table(s, lambda logits, y: (logits.argmax(-1) == y).to(logits.dtype).mean(-1))
+        return _table(self, s, lambda logits, y: (logits.argmax(-1) == y).to(logits.dtype).mean(-1))
 
 
 @probe(unit="nat", dims=("split", "statistics"), source="ioffe2015batch")
@@ -102,16 +118,22 @@ class Accuracy(Probe):
 class Loss(Probe):
     """Mean cross-entropy of the examples, by split and statistics."""
 
+    splits: tuple[str, ...] = SPLITS
+    statistics: tuple[str, ...] = STATISTICS
+
     def __call__(self, s: Snapshot) -> Tensor:
         def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
             losses = F.cross_entropy(logits.flatten(0, 1), y.repeat(len(logits)), reduction="none")
             return losses.view(len(logits), -1).mean(-1)
 
-        return _table(s, cross_entropy)
+        return _table(self, s, cross_entropy)
 
 
-def _table(s: Snapshot, score) -> Tensor:  # type: ignore[no-untyped-def]
+def _table(probe: Accuracy | Loss, s: Snapshot, score) -> Tensor:  # type: ignore[no-untyped-def]
     """(member, split, statistics) of `score(logits, y)`, which gives one number a member."""
     found = predictions(s)
-    rows = [torch.stack([score(*found[split, kind]) for kind in STATISTICS], 1) for split in SPLITS]
+    rows = [
+        torch.stack([score(*found[split, kind]) for kind in probe.statistics], 1)
+        for split in probe.splits
+    ]
     return torch.stack(rows, 1)

@@ -185,10 +185,10 @@ def once(compute: Callable[[Snapshot], Any]) -> Callable[[Snapshot], Any]:
 
 
 def coords(instrument: Probe, dims: Sequence[str]) -> dict[str, list[Any]]:
-    """Labels of a probe's dimensions: a field with the dimension's name in the plural."""
+    """Labels of a probe's dimensions: a field with the dimension's name, or its plural."""
     labels: dict[str, list[Any]] = {"split": list(SPLITS), "statistics": list(STATISTICS)}
     for entry in fields(instrument):  # type: ignore[arg-type]
         value = getattr(instrument, entry.name)
         if isinstance(value, tuple):
-            labels[entry.name.removesuffix("s")] = list(value)
+            labels |= {name: list(value) for name in (entry.name, entry.name.removesuffix("s"))}
     return {dim: labels[dim] for dim in dims if dim in labels}

@@ -15,6 +15,7 @@ from torch import Tensor
 from bnbook import norms, probes
 from bnbook.data import Dataset, Split
 from bnbook.nets import MLP, MultilayerPerceptron, Trace
+from bnbook.probes.accuracy import predictions
 from bnbook.probes.drift import wasserstein
 from bnbook.train import SGD, Member, Population
 
@@ -308,3 +309,14 @@ def test_the_kinds_of_statistics_agree_where_there_are_none() -> None:
     values = probes.get("loss")()(looked_at("none"))
     assert torch.equal(values[..., 0], values[..., 1])
     assert torch.equal(values[..., 1], values[..., 2])
+
+
+@pytest.mark.parametrize("name", ["accuracy", "loss"])
+def test_only_what_is_asked_for_is_predicted(name: str) -> None:
+    s = looked_at()
+    some = probes.get(name)(splits=("test",), statistics=("population", "batch"))
+    values = some(s)
+    assert set(predictions(s).found) == {("test", "population"), ("test", "batch")}
+    labels = probes.base.coords(some, some.dims)
+    assert labels == {"split": ["test"], "statistics": ["population", "batch"]}
+    assert torch.equal(values, probes.get(name)()(s)[:, 1:, [1, 0]])
