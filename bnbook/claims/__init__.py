@@ -22,6 +22,7 @@ from bnbook.claims._judgement import Judgement, Table, weigh
 from bnbook.text import unknown
 
 __all__ = [
+    "Bare",
     "Claim",
     "ClaimError",
     "Judgement",
@@ -96,8 +97,8 @@ def table(
     )
 
 
-class _Bare(str):
-    """Text whose plain-text form has no quotes."""
+class Bare(str):
+    """Text whose plain-text form has no quotes, as a page wants it that pastes it."""
 
     def __repr__(self) -> str:
         return str(self)
@@ -128,12 +129,12 @@ def glue(which: str | Iterable[str], scale: str | None = None) -> None:
         judged = table(ids=[which] if isinstance(which, str) else which, scale=scale)
     for each in judged.judgements:
         name, effect = each.claim.id, each.effect
-        paste(name, _Bare(effect), display=False)
+        paste(name, Bare(effect), display=False)
         paste(f"{name}-estimate", effect.estimate, display=False)
         paste(f"{name}-low", effect.low, display=False)
         paste(f"{name}-high", effect.high, display=False)
         paste(f"{name}-n", effect.n, display=False)
-        paste(f"{name}-verdict", _Bare(each.verdict), display=False)
+        paste(f"{name}-verdict", Bare(each.verdict), display=False)
 
 
 def _chapters() -> list[chapters.Chapter[Claim]]:

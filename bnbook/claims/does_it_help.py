@@ -7,6 +7,7 @@ import math
 import numpy as np
 import xarray as xr
 
+from bnbook import data
 from bnbook.claims import Claim
 from bnbook.decomposition import crossed, shares
 from bnbook.experiments import activations, robustness, saturating_depth
@@ -178,6 +179,38 @@ def _strata(parts: dict[str, xr.DataArray], dim: str) -> xr.DataArray:
     )
 
 
+def on_the_table(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy with BN minus without, for each activation, in training and at the end.
+
+    Both are on test rows by running statistics; the looks that are averaged are evenly spaced in
+    the logarithm of the step, and so reward speed.
+    """
+    accuracy = held_out(record)
+    seen = {
+        "while training": accuracy.isel(step=slice(1, None)).mean("step"),
+        "at the end": accuracy.isel(step=-1, drop=True),
+    }
+    parts = {
+        f"{activation}, {when}": paired(values, f"{activation}+batch", activation)
+        for activation in ("sigmoid", "relu")
+        for when, values in seen.items()
+    }
+    return _strata(parts, "network")
+
+
+def area_by_class(record: xr.Dataset, activation: str = "sigmoid") -> xr.DataArray:
+    """Area under the ROC curve of each class at the end, with BN minus without."""
+    area = record.class_auc.isel(step=-1, drop=True)
+    names = next(row["classes"] for row in data.describe() if row["name"] == record.attrs["data"])
+    return paired(area, f"{activation}+batch", activation).assign_coords({"class": list(names)})
+
+
+def dearer_step(record: xr.Dataset) -> xr.DataArray:
+    """log(with BN/without) of a step's time, the fastest of its rounds, at the source's sizes."""
+    seconds = record.step_time.sel(width=100, batch_size=60, summary="minimum", drop=True)
+    return log_ratio(seconds, "batch", "none")
+
+
 CLAIMS = (
     Claim(
         id="help-1",
@@ -271,5 +304,41 @@ CLAIMS = (
         unit="accuracy",
         matters=0.05,
         stratified_by="case",
+    ),
+    Claim(
+        id="help-10",
+        says="Batch normalization helps on a table of numbers too, BNG(glass).",
+        source="replication",
+        experiment="tabular",
+        statistic=on_the_table,
+        unit="accuracy",
+        matters=0.01,
+        stratified_by="network",
+        note="Each arm at a learning rate tuned on other seeds. Below the paper scale the table "
+        "is not BNG(glass) but one made in its likeness.",
+    ),
+    Claim(
+        id="help-11",
+        says="Batch normalization costs time in every training step.",
+        source="replication",
+        experiment="step-cost",
+        statistic=dearer_step,
+        unit="log ratio of time",
+        matters=math.log(1.05),
+        note="3 × 100 sigmoid units, batches of 60, torch's own layers on one thread of a CPU. "
+        "The source reports 1,079 s against 932 s, a ratio of 1.16.",
+    ),
+    Claim(
+        id="help-12",
+        says="On every class of that table the ROC curve with batch normalization has at least "
+        "the area of that without.",
+        source="replication",
+        experiment="tabular",
+        statistic=area_by_class,
+        unit="area",
+        matters=0.01,
+        kind="at-least",
+        stratified_by="class",
+        note="One class against the rest, the sigmoid network, at the end of training.",
     ),
 )

@@ -26,11 +26,11 @@ class Timing:
     both; the first round warms up and is not counted.
     """
 
-    widths: tuple[int, ...] = (25, 50, 100, 200, 400)
+    widths: tuple[int, ...] = (25, 50, 100, 200)
     batch_sizes: tuple[int, ...] = (15, 60, 240)
     inputs: int = 784
     classes: int = 10
-    rounds: int = 12
+    rounds: int = 25
 
     def build(self, arm: str, width: int) -> nn.Sequential:
         """The arm's network: batch normalization, where there is one, before each sigmoid."""
@@ -93,7 +93,7 @@ def interleaved(steps: list[list[Callable[[], None]]], rounds: int) -> np.ndarra
 
 def plan(scale: str) -> Measurement:
     """A seed is a repeat, with new networks; all in one process, so that nothing runs beside."""
-    repeats, rounds = {"smoke": (2, 3), "book": (10, 12), "paper": (20, 100)}[scale]
+    repeats, rounds = {"smoke": (2, 3), "book": (10, 25), "paper": (20, 100)}[scale]
     return Measurement(
         ARMS, tuple(range(repeats)), measure, Timing(rounds=rounds), seeds_per_task=repeats
     )

@@ -7,6 +7,7 @@ from bnbook.figures.effects import effects
 from bnbook.figures.figure import Drawing, Figure
 from bnbook.figures.heatmap import heatmap
 from bnbook.figures.percentiles import percentiles
+from bnbook.figures.roc import roc
 from bnbook.figures.scatter import scatter
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "effects",
     "heatmap",
     "percentiles",
+    "roc",
     "scatter",
 ]
