@@ -17,7 +17,8 @@ import platform
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
+from filelock import FileLock
 from platformdirs import user_cache_dir
 
 PACKAGES = ("bnbook", "torch", "torchvision", "numpy", "scipy", "xarray", "mlxtend")
@@ -172,6 +174,13 @@ class Store:
             if older != path:
                 older.unlink(missing_ok=True)
         return path
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """While this holds, nobody else on this machine does: whoever comes later waits."""
+        name = digest(str(self.root.resolve()), key)
+        with FileLock(Path(tempfile.gettempdir()) / f"bnbook-{name}.lock"):
+            yield
 
     def drop(self, key: str) -> None:
         """Remove what is stored under `key`."""

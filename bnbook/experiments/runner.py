@@ -41,7 +41,8 @@ def run(
     store      None is `Store.default()`
 
     Each finished group is stored at once: a run that is interrupted, or whose store is full,
-    goes on from there when it is called again.
+    goes on from there when it is called again. Where two processes of one machine want the same
+    record, such as two pages of the book, one makes it and the other waits.
     """
     from bnbook.experiments import get
 
@@ -57,7 +58,30 @@ def run(
     record = store.load(key)
     if record is not None:
         return record
+    with store.alone(key):
+        record = store.load(key)
+        if record is not None:
+            return record
+        record = _measured(experiment, plan, origin, store, scale, device, executor, progress)
+        store.save(record, f"{name}--{scale}", key)
+    for task in plan.tasks():
+        store.drop(origin.key(task))
+    return record
+
+
+def _measured(
+    experiment: Experiment,
+    plan: Plan,
+    origin: Origin,
+    store: Store,
+    scale: str,
+    device: str,
+    executor: Executor | None,
+    progress: bool,
+) -> xr.Dataset:
+    """The record of a plan, with all that it says of itself."""
     started = time.perf_counter()
+    name = experiment.name
     parts = _parts(plan, origin, store, name, scale, device, executor, progress)
     record = assemble(parts, plan.arm_names, plan.seeds)
     record.attrs = {
@@ -65,13 +89,10 @@ def run(
         "device": device,
         "wall_time_s": time.perf_counter() - started,
         "compute_time_s": sum(part.attrs["seconds"] for part in parts),
-        "key": key,
+        "key": origin.key(plan),
         **origin.attrs(experiment, plan),
         **provenance(),
     }
-    store.save(record, f"{name}--{scale}", key)
-    for task in plan.tasks():
-        store.drop(origin.key(task))
     return record
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -152,6 +152,17 @@ def test_a_full_disk_stops_the_work_that_others_have_not_begun(
         WAIT_AT[2].set()
     assert caught.value.record.seed.values.tolist() == [0, 1]
     assert 4 not in CALLS
+
+
+def test_two_who_want_one_record_make_it_once(tmp_path: Path) -> None:
+    WAIT_AT[4] = Event()
+    with ThreadPoolExecutor(2) as callers:
+        both = [callers.submit(run, tmp_path) for _ in range(2)]
+        assert not wait(both, timeout=1).done
+        WAIT_AT[4].set()
+        first, second = (each.result() for each in both)
+    assert CALLS == list(range(6))
+    xr.testing.assert_identical(first, second)
 
 
 def test_an_unknown_scale_names_the_nearest(tmp_path: Path) -> None:
