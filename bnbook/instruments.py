@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from bnbook import data as tables
 from bnbook import experiments as questions
 from bnbook import norms as normalisers
 from bnbook import probes as instruments
@@ -46,6 +47,34 @@ def experiments() -> Page:
         cost = "; ".join(f"*{scale}* {plan.cost()}" for scale, plan in plans.items())
         entries.append((f"`{name}`", f"{experiment.question}\n\nArms: {', '.join(arms)}. {cost}."))
     return _definitions(entries)
+
+
+def costs() -> Page:
+    """Every experiment at every scale: what it trains, on which data, in how many parts."""
+    rows = []
+    for name in questions.names():
+        plans = [questions.get(name).plan(scale) for scale in questions.SCALES]
+        rows.append((f"`{name}`", *map(_cost, plans)))
+    return _table(("experiment", *questions.SCALES), rows)
+
+
+def _cost(plan: questions.Plan) -> str:
+    """One cell: `30 networks × 5,000 steps · mnist-5k · 6 parts`."""
+    parts = len(plan.tasks())
+    data = f"`{plan.data}`" if plan.data else "its own data"
+    return f"{plan.cost()} · {data} · {parts} part{'' if parts == 1 else 's'}"
+
+
+def data_sets() -> Page:
+    """Every data set by name: its size, its classes, and where it comes from."""
+    rows = []
+    for row in tables.describe():
+        shape = "×".join(map(str, row["shape"]))
+        sizes = f"{row['train']:,} + {row['test']:,}"
+        classes = str(len(row["classes"]))
+        rows.append((f"`{row['name']}`", sizes, shape, classes, f"`{row['origin']}`"))
+    columns = ("name", "training + test", "one example", "classes", "comes from")
+    return _table(columns, rows)
 
 
 def probes() -> Page:
