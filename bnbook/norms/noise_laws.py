@@ -64,7 +64,7 @@ def normalised_density(x: Given, z: float, m: int) -> Values:
     room = np.where(inside, m - 1 - x**2, 1.0)
     t = x * np.sqrt(m * (m - 2) / room)
     slope = math.sqrt(m * (m - 2)) * (m - 1) / room**1.5
-    density = nct.pdf(t, m - 2, z * math.sqrt(m - 1)) * slope
+    density = np.nan_to_num(nct.pdf(t, m - 2, z * math.sqrt(m - 1))) * slope  # NaN: underflow
     return np.asarray(np.where(inside, density, 0.0))
 
 

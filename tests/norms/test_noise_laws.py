@@ -72,6 +72,14 @@ def test_the_law_of_one_examples_value_is_that_of_batches_that_hold_it(m: int, z
     assert laws.normalised_density(edge * 1.01, z, m) == 0
 
 
+@pytest.mark.parametrize("z", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("m", [64, 256])
+def test_the_law_of_one_examples_value_has_mass_1_for_large_batches_too(m: int, z: float) -> None:
+    mass = quad(lambda t: float(laws.normalised_density(t, z, m)), z - 1.5, z + 1.5, limit=200)[0]
+    assert mass == pytest.approx(1, abs=1e-6)
+    assert np.isfinite(laws.normalised_density(np.linspace(-4, 4, 999), z, m)).all()
+
+
 def test_the_law_averaged_over_gaussian_examples_is_the_law_of_any_normalised_value() -> None:
     # x̂²/(m − 1) of any value of a Gaussian batch is Beta(½, (m − 2)/2): uniform x̂ at m = 4.
     def mixed(x: float) -> float:

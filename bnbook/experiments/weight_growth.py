@@ -1,0 +1,92 @@
+"""How weights grow, and by what: steps that point outwards, or steps across that add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import xarray as xr
+from torch import Tensor
+
+from bnbook import data
+from bnbook.experiments.base import Experiment, Measurement
+from bnbook.nets import MLP
+from bnbook.train import SGD, Member, Population, log_spaced
+
+ACTIVATIONS = ("sigmoid", "tanh", "relu")
+ARMS = tuple(f"{name}{norm}" for name in ACTIVATIONS for norm in ("", "+batch"))
+MEASURED = ("weight_norm", "across", "outwards")
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Two hidden layers, SGD without momentum and without decay."""
+
+    data: str = "mnist-5k"
+    widths: tuple[int, ...] = (100, 100)
+    batch_size: int = 64
+    learning_rate: float = 0.2
+    steps: int = 600
+    looks: int = 10
+
+
+def measure(settings: Growth, seed: int) -> xr.Dataset:
+    """Of every layer's weights W, the head's last, at a few steps:
+
+    weight_norm    ‖W‖
+    across         Σ‖ΔW‖², over the steps ΔW so far
+    outwards       Σ 2⟨W, ΔW⟩
+
+    ‖W_t‖² = ‖W_0‖² + across + outwards exactly; before BN the last is 0, as ΔW = −η·∂L/∂W.
+    """
+    steps = log_spaced(settings.steps, settings.looks)
+    values = torch.stack([_grow(settings, arm, seed, steps) for arm in ARMS])
+    variables = {
+        name: (
+            ("arm", "step", "layer"),
+            values[..., i],
+            {"units": "1", "long_name": name.replace("_", " ")},
+        )
+        for i, name in enumerate(MEASURED)
+    }
+    layers = list(range(len(settings.widths) + 1))
+    return xr.Dataset(variables, {"arm": list(ARMS), "step": list(steps), "layer": layers})
+
+
+def _grow(settings: Growth, arm: str, seed: int, steps: tuple[int, ...]) -> Tensor:
+    """(look, layer, quantity)."""
+    activation, _, norm = arm.partition("+")
+    spec = MLP(settings.widths, activation, norm or "none")
+    member = Member(arm, seed, settings.learning_rate)
+    dataset = data.load(settings.data)
+    population = Population(spec, SGD(), settings.batch_size, [member], dataset)
+    names = population.net.weight_names()
+    across, outwards = (torch.zeros(len(names), dtype=torch.float64) for _ in range(2))
+    seen = []
+    for step in range(settings.steps + 1):
+        before = [population.params[name].clone() for name in names]
+        if step in steps:
+            norms = torch.stack([w.double().norm() for w in before])
+            seen.append(torch.stack([norms, across, outwards], dim=1).clone())
+        population.step()
+        for i, (name, w) in enumerate(zip(names, before, strict=True)):
+            change = (population.params[name] - w).double()
+            across[i] += change.square().sum()
+            outwards[i] += 2 * (w.double() * change).sum()
+    return torch.stack(seen)
+
+
+def plan(scale: str) -> Measurement:
+    """The same networks; more steps and seeds at larger scales."""
+    seeds, steps = {"smoke": (2, 20), "book": (6, 600), "paper": (10, 20_000)}[scale]
+    settings = Growth(steps=steps)
+    return Measurement(
+        ARMS, tuple(range(seeds)), measure, settings, data=settings.data, seeds_per_task=1
+    )
+
+
+EXPERIMENT = Experiment(
+    name="weight-growth",
+    question="Does batch normalization limit the growth of weights, and by what do they grow?",
+    plan=plan,
+)
