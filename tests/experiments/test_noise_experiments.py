@@ -104,7 +104,9 @@ def test_the_watched_examples_are_the_median_and_the_smallest_margin_of_those_ri
 
 
 def test_the_scatter_of_a_logit_shrinks_with_the_batch() -> None:
-    logit = smoke("one-logit").logit.isel(step=-1).var("draw").mean(["arm", "seed", "example", "class"])
+    logit = (
+        smoke("one-logit").logit.isel(step=-1).var("draw").mean(["arm", "seed", "example", "class"])
+    )
     assert float(logit.sel(m=4)) > 4 * float(logit.sel(m=256))
 
 
