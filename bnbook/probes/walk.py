@@ -36,11 +36,13 @@ def loss_in(s: Snapshot, mode: Mode) -> Loss:
     return evaluation
 
 
-def in_each_mode(s: Snapshot, measure: Callable[[Mode], Tensor]) -> Tensor:
+def in_each_mode(
+    s: Snapshot, measure: Callable[[Mode], Tensor], modes: tuple[Mode, ...] = MODES
+) -> Tensor:
     """(member, mode, …) of `measure(mode)`, which is called once where the modes are one."""
-    training = measure("training")
-    evaluation = measure("evaluation") if keeps_statistics(s) else training
-    return torch.stack([training, evaluation], dim=1)
+    if not keeps_statistics(s):
+        return torch.stack([measure("training")] * len(modes), dim=1)
+    return torch.stack([measure(mode) for mode in modes], dim=1)
 
 
 def norm(tensors: Tensors) -> Tensor:
@@ -113,7 +115,7 @@ class LossVariation(Probe):
             losses = walk(s, mode, self.multiples).losses
             return losses.amax(1) - losses.amin(1)
 
-        return in_each_mode(s, variation)
+        return in_each_mode(s, variation, self.modes)
 
 
 @probe(unit="1", dims=("mode", "multiple"), source="santurkar2018how")
@@ -129,7 +131,7 @@ class GradientChange(Probe):
     multiples: tuple[float, ...] = MULTIPLES
 
     def __call__(self, s: Snapshot) -> Tensor:
-        return in_each_mode(s, lambda mode: walk(s, mode, self.multiples).changes)
+        return in_each_mode(s, lambda mode: walk(s, mode, self.multiples).changes, self.modes)
 
 
 @probe(unit="1", dims=("mode",), source="santurkar2018how")
@@ -149,7 +151,7 @@ class EffectiveSmoothness(Probe):
             found = walk(s, mode, self.multiples)
             return (found.changes / found.lengths).amax(1)
 
-        return in_each_mode(s, largest)
+        return in_each_mode(s, largest, self.modes)
 
 
 @probe(unit="1", dims=("mode", "step_size"), source="bjorck2018understanding")
@@ -172,4 +174,4 @@ class RelativeLoss(Probe):
             losses = [there(downhill(s, g, a), s.buffers, *s.batch) for a in self.step_sizes]
             return (torch.stack(losses, 1) / here[:, None]).nan_to_num(torch.inf, torch.inf)
 
-        return in_each_mode(s, relative)
+        return in_each_mode(s, relative, self.modes)

@@ -85,3 +85,11 @@ def test_members_one_by_one_measure_as_the_stacked_ones(
         monkeypatch.setattr(members, "one_by_one", lambda net, alone=alone: alone)
         found.append(probes.get(name)()(looked_at(SPECS[1])))
     torch.testing.assert_close(*found, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["loss_variation", "gradient_change", "relative_loss"])
+def test_one_mode_of_a_walk_along_the_gradient_is_that_row_of_both(name: str) -> None:
+    s, kind = looked_at(SPECS[0]), probes.get(name)
+    alone = kind(modes=("evaluation",))(s)  # type: ignore[call-arg]
+    assert torch.equal(alone[:, 0], kind()(s)[:, 1])
+    assert alone.shape[1] == 1

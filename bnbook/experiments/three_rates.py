@@ -1,0 +1,70 @@
+"""Bjorck and colleagues' three learning rates, with batch normalization and without."""
+
+from __future__ import annotations
+
+from bnbook import probes
+from bnbook.experiments.base import Experiment
+from bnbook.nets import VGG, ResNet, Spec
+from bnbook.train import SGD, Arm, FlipAndCrop, Plan, StepDecay, log_spaced
+
+NORMS = ("none", "batch")
+RATES = {"0.0001": 1e-4, "0.003": 3e-3, "0.1": 1e-1}  # of the source
+MOMENTUM = 0.9
+
+
+def plan(scale: str) -> Plan:
+    """The source's ResNet-110 on CIFAR-10; smaller, a VGG network on digits of 14 × 14 pixels.
+
+    The small network has no shortcuts: with them it would have to be deeper, and slower, before
+    the highest rate tells the arms apart.
+    """
+    data, seeds, steps, looks = {
+        "smoke": ("mnist-5k", 2, 12, 4),
+        "book": ("mnist-5k", 5, 300, 7),
+        "paper": ("cifar10", 5, 64_000, 30),
+    }[scale]
+    return Plan(
+        data=data,
+        arms=tuple(
+            _arm(f"{norm} at {name}", network(scale, norm), rate, scale)
+            for norm in NORMS
+            for name, rate in RATES.items()
+        ),
+        seeds=tuple(range(seeds)),
+        steps=steps,
+        probes=(
+            probes.get("accuracy")(statistics=("batch", "population")),
+            probes.get("loss")(statistics=("batch", "population")),
+        ),
+        probe_steps=log_spaced(steps, looks),
+    )
+
+
+def network(scale: str, norm: str) -> Spec:
+    """The network of a scale with a normaliser."""
+    if scale == "paper":
+        return ResNet(110, norm=norm)
+    stages = ((4, 1), (6, 1)) if scale == "smoke" else ((8, 2), (16, 2), (32, 2))
+    return VGG(stages, norm=norm, input_shrink=4 if scale == "smoke" else 2)
+
+
+def _arm(name: str, net: Spec, rate: float, scale: str) -> Arm:
+    """At paper scale with the settings of ResNet's own authors, he2016deep."""
+    if scale != "paper":
+        return Arm(name, net, rate, 64, SGD(momentum=MOMENTUM))
+    return Arm(
+        name,
+        net,
+        rate,
+        128,
+        SGD(momentum=MOMENTUM, weight_decay=1e-4),
+        schedule=StepDecay(at=(0.5, 0.75), by=0.1),
+        augmentation=FlipAndCrop(padding=4),
+    )
+
+
+EXPERIMENT = Experiment(
+    name="three-rates",
+    question="Does batch normalization help by allowing higher learning rates?",
+    plan=plan,
+)
