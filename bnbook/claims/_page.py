@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from html import escape
 
+from bnbook.claims._claim import Claim
 from bnbook.claims._judgement import Judgement, Table
 from bnbook.stats import LEVEL, Verdict
 
@@ -42,8 +43,7 @@ def verdict_box(judgement: Judgement) -> str:
     """An `aside` that says what was claimed, by whom, what was measured, and the verdict."""
     claim = judgement.claim
     paragraphs = [
-        f"{verdict_word(judgement.verdict)} · <code>{escape(claim.id)}</code> · "
-        f"{escape(', '.join(claim.sources))}",
+        f"{verdict_word(judgement.verdict)} · <code>{escape(claim.id)}</code> · {_cited(claim)}",
         f"<em>{escape(claim.says)}</em>",
         escape(f"Effect {judgement.effect_text} ({LEVEL:.0%} interval, {judgement.basis})."),
         escape(f"{_sentence(judgement.bound)}; {judgement.reason}."),
@@ -73,6 +73,13 @@ def anchor(claim_id: str) -> str:
     return f"claim-{escape(claim_id)}"
 
 
+def _cited(claim: Claim) -> str:
+    """The keys of the claim's sources, each a link to its entry in the bibliography."""
+    return ", ".join(
+        f'<a href="bibliography.html#cite-{escape(key)}">{escape(key)}</a>' for key in claim.sources
+    )
+
+
 def _chapter(table: Table, name: str, width: int) -> str:
     """One chapter's title, linked to its page, and a row for each of its claims."""
     page = f"{escape(name)}.html"
@@ -86,7 +93,7 @@ def _chapter(table: Table, name: str, width: int) -> str:
             f'<a href="{page}#{anchor(each.claim.id)}" style="white-space:nowrap">'
             f"{escape(each.claim.id)}</a>",
             escape(each.claim.says),
-            escape(", ".join(each.claim.sources)),
+            _cited(each.claim),
             escape(each.effect_text) + _strata(each),
             f"{each.effect.n}{lost}",
             verdict_word(each.verdict),
