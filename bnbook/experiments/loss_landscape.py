@@ -18,6 +18,7 @@ PROBES = (
     "gradient_norm",
     "loss_variation",
     "gradient_change",
+    "gradient_sum",
     "effective_smoothness",
     "relative_loss",
     "directional_sharpness",

@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp, vmap
+from torch.func import vmap
 
 from bnbook.probes.base import Snapshot, Tensors
 from bnbook.probes.walk import Mode, loss_in
@@ -23,7 +23,8 @@ sphere   the directions of the filters of all layers but the head: L as a functi
          Hessian at ‖w‖ = 1; where it is not, a filter's own length is the unit of its step.
 """
 
-BATCHES = 4
+BATCHES = 2
+DRAWS = 2
 LANCZOS_STEPS = 20
 
 
@@ -43,29 +44,38 @@ class Curvature:
 
 
 def curvature(s: Snapshot, mode: Mode, measure: Measure) -> Curvature:
-    """The Hessian of the mean loss over `fixed_batches`, each normalised by itself."""
+    """The Hessian of the mean loss over `fixed_batches`, each normalised by itself.
+
+    The gradient of all members is taken once and its graph kept; a product is one pass back
+    through that, a third of the time of differentiating anew.
+    """
     on_sphere, loss, batches = measure == "sphere", loss_in(s, mode), fixed_batches(s)
-    point = s.params
+    start = s.params
     if on_sphere:
-        point = {name: vmap(directions)(s.params[name]) for name in s.weight_names[:-1]}
+        start = {name: vmap(directions)(s.params[name]) for name in s.weight_names[:-1]}
+    point = {name: p.detach().requires_grad_() for name, p in start.items()}
 
     def at(u: Tensors, params: Tensors, buffers: Tensors) -> Tensor:
         if on_sphere:
             u = {n: directions(each) * lengths(params[n]) for n, each in u.items()}
         return vmap(loss, (None, None, 0, 0))(params | u, buffers, *batches).mean()
 
-    def response(u: Tensors, params: Tensors, buffers: Tensors, v: Tensors) -> Tensors:
-        return jvp(lambda there: grad(at)(there, params, buffers), (u,), (v,))[1]
+    with torch.enable_grad():
+        losses = vmap(at)(point, s.params, s.buffers)
+        inputs = list(point.values())
+        gradients = torch.autograd.grad(losses.sum(), inputs, create_graph=True)
 
     def product(v: Tensor) -> Tensor:
-        return flat(vmap(response)(point, s.params, s.buffers, unflat(v, point)))
+        parts = list(unflat(v, point).values())
+        found = torch.autograd.grad(gradients, inputs, parts, retain_graph=True)
+        return torch.cat([part.flatten(1) for part in found], dim=1)
 
     def project(v: Tensor) -> Tensor:
         if not on_sphere:
             return v
-        return flat({n: vmap(across)(point[n], part) for n, part in unflat(v, point).items()})
+        return flat({n: vmap(across)(start[n], part) for n, part in unflat(v, start).items()})
 
-    return Curvature(sum(p[0].numel() for p in point.values()), product, project)
+    return Curvature(sum(p[0].numel() for p in start.values()), product, project)
 
 
 def fixed_batches(s: Snapshot) -> tuple[Tensor, Tensor]:
@@ -122,16 +132,20 @@ class Ritz:
         return self.values.where(present, -torch.inf).amax(1)
 
 
-def ritz(s: Snapshot, mode: Mode, measure: Measure, draw: int = 0) -> Ritz:
-    """Lanczos' method on the Hessian, from the signs of draw number `draw`; once a snapshot."""
-    key = ("ritz", mode, measure, draw)
+def ritz(s: Snapshot, mode: Mode, measure: Measure) -> list[Ritz]:
+    """Lanczos' method on the Hessian, from each of `DRAWS` vectors of signs; once a snapshot."""
+    key = ("ritz", mode, measure)
     if key not in s.memo:
-        operator, here = curvature(s, mode, measure), s.batch[0]
-        generator = torch.Generator().manual_seed(draw)
-        signs = 2 * torch.randint(0, 2, (1, operator.size), generator=generator) - 1
-        start = operator.project(signs.to(here).expand(s.members, -1))
-        s.memo[key] = lanczos(operator, start, min(LANCZOS_STEPS, operator.size))
+        operator = curvature(s, mode, measure)
+        s.memo[key] = [_drawn(s, operator, draw) for draw in range(DRAWS)]
     return s.memo[key]
+
+
+def _drawn(s: Snapshot, operator: Curvature, draw: int) -> Ritz:
+    generator = torch.Generator().manual_seed(draw)
+    signs = 2 * torch.randint(0, 2, (1, operator.size), generator=generator) - 1
+    start = operator.project(signs.to(s.batch[0]).expand(s.members, -1))
+    return lanczos(operator, start, min(LANCZOS_STEPS, operator.size))
 
 
 @torch.no_grad()

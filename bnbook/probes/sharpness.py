@@ -13,7 +13,6 @@ from bnbook.probes.base import Probe, Snapshot, Tensors, probe
 from bnbook.probes.curvature import MEASURES, Measure, ritz
 from bnbook.probes.walk import MODES, Mode, gradient_and_loss, in_each_mode, loss_in, norm
 
-DRAWS = 2
 SMALLEST = 1e-2
 WIDTH = 0.15
 """Eigenvalues are spread on the scale t = asinh(λ/SMALLEST), by Gaussians of this width in t."""
@@ -37,13 +36,8 @@ class Sharpness(Probe):
 
     def __call__(self, s: Snapshot) -> Tensor:
         def largest(mode: Mode) -> Tensor:
-            return torch.stack(
-                [
-                    torch.stack([ritz(s, mode, m, draw).largest for draw in range(DRAWS)]).amax(0)
-                    for m in self.measures
-                ],
-                dim=1,
-            )
+            seen = [[r.largest for r in ritz(s, mode, m)] for m in self.measures]
+            return torch.stack([torch.stack(each).amax(0) for each in seen], dim=1)
 
         return in_each_mode(s, largest)
 
@@ -61,8 +55,8 @@ class HessianTrace(Probe):
 
     def __call__(self, s: Snapshot) -> Tensor:
         def trace(mode: Mode, measure: Measure) -> Tensor:
-            seen = [ritz(s, mode, measure, draw) for draw in range(DRAWS)]
-            return torch.stack([(r.values * r.weights).sum(1) for r in seen]).mean(0)
+            seen = [(r.values * r.weights).sum(1) for r in ritz(s, mode, measure)]
+            return torch.stack(seen).mean(0)
 
         return in_each_mode(
             s, lambda mode: torch.stack([trace(mode, m) for m in self.measures], dim=1)
@@ -86,7 +80,7 @@ class SpectralDensity(Probe):
         return torch.stack([self._density(s, measure) for measure in self.measures], dim=1)
 
     def _density(self, s: Snapshot, measure: Measure) -> Tensor:
-        seen = [ritz(s, "training", measure, draw) for draw in range(DRAWS)]
+        seen = ritz(s, "training", measure)
         values, weights = (
             torch.cat(e, 1) for e in zip(*((r.values, r.weights) for r in seen), strict=True)
         )
@@ -132,5 +126,5 @@ class EdgeOfStability(Probe):
     """λ_max·η in training mode, raw: gradient descent on a quadratic diverges iff it is over 2."""
 
     def __call__(self, s: Snapshot) -> Tensor:
-        sharpest = torch.stack([ritz(s, "training", "raw", draw).largest for draw in range(DRAWS)])
+        sharpest = torch.stack([r.largest for r in ritz(s, "training", "raw")])
         return sharpest.amax(0) * s.learning_rate

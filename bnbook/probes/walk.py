@@ -66,13 +66,17 @@ def gradient_and_loss(s: Snapshot, mode: Mode) -> tuple[Tensors, Tensor]:
 
 @dataclass(frozen=True)
 class Walk:
-    """What is met at θ − αg: L and ‖∇L(θ − αg) − g‖, both (member, multiple); and ‖g‖ (member,).
+    """What is met at θ − αg, each (member, multiple).
 
-    `lengths` are the distances ‖αg‖ (member, multiple).
+    losses     L(θ − αg)
+    changes    ‖∇L(θ − αg) − g‖
+    sums       ‖∇L(θ − αg) + g‖
+    lengths    ‖αg‖
     """
 
     losses: Tensor
     changes: Tensor
+    sums: Tensor
     lengths: Tensor
 
 
@@ -87,14 +91,15 @@ def walk(s: Snapshot, mode: Mode, multiples: tuple[float, ...]) -> Walk:
 def _walk(s: Snapshot, mode: Mode, multiples: tuple[float, ...]) -> Walk:
     g, _ = gradient_and_loss(s, mode)
     there = vmap(grad_and_value(loss_in(s, mode)))
-    losses, changes, lengths = [], [], []
+    losses, changes, sums, lengths = [], [], [], []
     for multiple in multiples:
         step = multiple * s.learning_rate
         h, loss = there(downhill(s, g, step), s.buffers, *s.batch)
         losses.append(loss)
         changes.append(norm({name: h[name] - g[name] for name in g}))
+        sums.append(norm({name: h[name] + g[name] for name in g}))
         lengths.append(step * norm(g))
-    return Walk(*(torch.stack(each, 1) for each in (losses, changes, lengths)))
+    return Walk(*(torch.stack(each, 1) for each in (losses, changes, sums, lengths)))
 
 
 @probe(unit="nat", dims=("mode",), source="santurkar2018how")
@@ -132,6 +137,21 @@ class GradientChange(Probe):
 
     def __call__(self, s: Snapshot) -> Tensor:
         return in_each_mode(s, lambda mode: walk(s, mode, self.multiples).changes, self.modes)
+
+
+@probe(unit="1", dims=("mode", "multiple"), source="santurkar2018how")
+@dataclass(frozen=True)
+class GradientSum(Probe):
+    """‖∇L(θ − αg) + g‖, which is not the source's measure, and has been published in its place.
+
+    Kept to show what it says: on a flat stretch of the loss it is 2‖g‖.
+    """
+
+    modes: tuple[Mode, ...] = MODES
+    multiples: tuple[float, ...] = MULTIPLES
+
+    def __call__(self, s: Snapshot) -> Tensor:
+        return in_each_mode(s, lambda mode: walk(s, mode, self.multiples).sums)
 
 
 @probe(unit="1", dims=("mode",), source="santurkar2018how")

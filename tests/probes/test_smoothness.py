@@ -17,6 +17,7 @@ from torch.func import functional_call
 from bnbook import norms, probes
 from bnbook.probes.curvature import curvature, fixed_batches, lanczos
 from bnbook.probes.sharpness import EIGENVALUES, SMALLEST, WIDTH
+from bnbook.probes.slices import filter_normalised
 from bnbook.probes.walk import MULTIPLES, STEP_SIZES
 from tests.probes.test_probes import looked_at, member
 
@@ -64,6 +65,14 @@ def test_the_gradient_of_a_quadratic_changes_by_alpha_times_norm_of_ag() -> None
         torch.testing.assert_close(
             measured("effective_smoothness", s)[:, mode], ag / gradient(s).norm(dim=1)
         )
+
+
+def test_the_sum_of_two_gradients_of_a_quadratic_is_not_their_difference() -> None:
+    s = quadratic()
+    g = gradient(s)
+    alphas = RATES[:, None, None] * torch.tensor(MULTIPLES).double()[:, None]
+    expected = (2 * g[:, None, :] - alphas * (SPECTRA * g)[:, None, :]).norm(dim=2)
+    torch.testing.assert_close(measured("gradient_sum", s)[:, 0], expected)
 
 
 def test_loss_variation_on_a_quadratic_is_the_range_of_its_parabola() -> None:
@@ -300,3 +309,38 @@ def test_in_evaluation_mode_the_walk_is_on_the_loss_of_evaluation() -> None:
                     p -= 0.3 * g
             expected = F.cross_entropy(net(x), y) / here
             assert found[i, k, 0].item() == pytest.approx(expected.item(), rel=1e-10)
+
+
+def test_a_slice_is_the_loss_at_weights_moved_along_filters_of_their_own_length() -> None:
+    s = looked_at()
+    places = {"along": (-0.5, 0.0, 1.0), "across": (0.0, 0.7)}
+    found = probes.get("loss_slice")(**places)(s)
+    first, second = (filter_normalised(s, draw) for draw in range(2))
+    for i in range(2):
+        for j, a in enumerate(places["along"]):
+            for k, b in enumerate(places["across"]):
+                net = member(s, i)
+                with torch.no_grad(), norms.using(net, "batch"):
+                    for name in s.weight_names:
+                        net.get_parameter(name).add_(a * first[name][i] + b * second[name][i])
+                    losses = [
+                        F.cross_entropy(net(x), y) for x, y in zip(*fixed_batches(s), strict=True)
+                    ]
+                expected = sum(losses) / len(losses)
+                assert found[i, j, k].item() == pytest.approx(expected.item(), rel=1e-10)
+
+
+def test_every_filter_of_a_direction_is_as_long_as_the_filter_it_moves() -> None:
+    s = looked_at()
+    first, second = (filter_normalised(s, draw) for draw in range(2))
+    for name in s.weight_names:
+        for direction in (first[name], second[name]):
+            torch.testing.assert_close(direction.norm(dim=2), s.params[name].norm(dim=2))
+        cosines = F.cosine_similarity(first[name], second[name], dim=2)
+        assert cosines.abs().max() < 1 - 1e-6
+
+
+def test_a_slice_does_not_see_the_size_of_weights_before_bn() -> None:
+    s = without_eps()
+    small = rescaled(s, 0.3)
+    torch.testing.assert_close(measured("loss_slice", small), measured("loss_slice", s))
