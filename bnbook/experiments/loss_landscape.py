@@ -1,15 +1,16 @@
-"""How smooth the loss is along the gradient, in networks of three depths, with BN and without."""
+"""How smooth the loss is along the gradient, in dense networks of three depths and a VGG."""
 
 from __future__ import annotations
 
 from bnbook import probes
 from bnbook.experiments.base import Experiment
-from bnbook.nets import MLP
+from bnbook.nets import MLP, VGG, Spec
 from bnbook.train import Arm, Plan, log_spaced
 
 NORMS = ("none", "batch")
 DEPTHS = {"1 layer": 1, "4 layers": 4, "12 layers": 12}
 WIDTH = 64
+CONVOLUTIONS = ((8, 1), (16, 1), (32, 1))
 LEARNING_RATE = 0.1  # the same in every arm: what is measured within a step's reach depends on it
 BATCH_SIZE = 64
 PROBES = (
@@ -26,19 +27,27 @@ PROBES = (
 
 
 def arms(learning_rate: float = LEARNING_RATE) -> tuple[Arm, ...]:
-    """Dense ReLU networks of each depth, without a normaliser and with BN: "4 layers+batch"."""
+    """Each network without a normaliser and with BN, named like "4 layers+batch"."""
     return tuple(
-        Arm(f"{depth}+{norm}", MLP((WIDTH,) * layers, "relu", norm), learning_rate, BATCH_SIZE)
-        for depth, layers in DEPTHS.items()
+        Arm(f"{name}+{norm}", net, learning_rate, BATCH_SIZE)
         for norm in NORMS
+        for name, net in networks(norm).items()
     )
+
+
+def networks(norm: str) -> dict[str, Spec]:
+    """Dense ReLU networks of three depths, and a small VGG on digits of 14 × 14 pixels."""
+    dense: dict[str, Spec] = {
+        name: MLP((WIDTH,) * layers, "relu", norm) for name, layers in DEPTHS.items()
+    }
+    return dense | {"convolutional": VGG(CONVOLUTIONS, norm=norm, input_shrink=2)}
 
 
 def plan(scale: str) -> Plan:
     """The same networks at every scale, trained for longer at larger ones."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 20, 4),
-        "book": ("mnist-5k", 10, 1_000, 12),
+        "book": ("mnist-5k", 10, 400, 12),
         "paper": ("mnist", 10, 20_000, 32),
     }[scale]
     return Plan(

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from bnbook.nets.members import over_members
 from bnbook.probes.base import Snapshot, Tensors
-from bnbook.probes.walk import Mode, loss_in
+from bnbook.probes.walk import Loss, Mode, loss_in
 
 Measure = Literal["raw", "sphere"]
 MEASURES: tuple[Measure, ...] = ("raw", "sphere")
@@ -24,7 +25,6 @@ sphere   the directions of the filters of all layers but the head: L as a functi
 """
 
 BATCHES = 2
-DRAWS = 2
 LANCZOS_STEPS = 20
 
 
@@ -58,10 +58,10 @@ def curvature(s: Snapshot, mode: Mode, measure: Measure) -> Curvature:
     def at(u: Tensors, params: Tensors, buffers: Tensors) -> Tensor:
         if on_sphere:
             u = {n: directions(each) * lengths(params[n]) for n, each in u.items()}
-        return vmap(loss, (None, None, 0, 0))(params | u, buffers, *batches).mean()
+        return mean_loss(loss, params | u, buffers, batches)
 
     with torch.enable_grad():
-        losses = vmap(at)(point, s.params, s.buffers)
+        losses = over_members(s.net, at, (0, 0, 0))(point, s.params, s.buffers)
         inputs = list(point.values())
         gradients = torch.autograd.grad(losses.sum(), inputs, create_graph=True)
 
@@ -84,6 +84,14 @@ def fixed_batches(s: Snapshot) -> tuple[Tensor, Tensor]:
     m = min(s.batch[1].shape[1], len(y))
     count = min(BATCHES, len(y) // m)
     return x[: count * m].unflatten(0, (count, m)), y[: count * m].unflatten(0, (count, m))
+
+
+def mean_loss(
+    loss: Loss, params: Tensors, buffers: Tensors, batches: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Mean of one member's loss over batches, x (batch, m, …) and y (batch, m)."""
+    losses = [loss(params, buffers, x, y) for x, y in zip(*batches, strict=True)]
+    return torch.stack(losses).mean()
 
 
 def lengths(weight: Tensor) -> Tensor:
@@ -132,20 +140,18 @@ class Ritz:
         return self.values.where(present, -torch.inf).amax(1)
 
 
-def ritz(s: Snapshot, mode: Mode, measure: Measure) -> list[Ritz]:
-    """Lanczos' method on the Hessian, from each of `DRAWS` vectors of signs; once a snapshot."""
+def ritz(s: Snapshot, mode: Mode, measure: Measure) -> Ritz:
+    """Lanczos' method on the Hessian, from a vector of signs; once a snapshot.
+
+    The signs are the same for every member, at every look.
+    """
     key = ("ritz", mode, measure)
     if key not in s.memo:
-        operator = curvature(s, mode, measure)
-        s.memo[key] = [_drawn(s, operator, draw) for draw in range(DRAWS)]
+        operator, generator = curvature(s, mode, measure), torch.Generator().manual_seed(0)
+        signs = 2 * torch.randint(0, 2, (1, operator.size), generator=generator) - 1
+        start = operator.project(signs.to(s.batch[0]).expand(s.members, -1))
+        s.memo[key] = lanczos(operator, start, min(LANCZOS_STEPS, operator.size))
     return s.memo[key]
-
-
-def _drawn(s: Snapshot, operator: Curvature, draw: int) -> Ritz:
-    generator = torch.Generator().manual_seed(draw)
-    signs = 2 * torch.randint(0, 2, (1, operator.size), generator=generator) - 1
-    start = operator.project(signs.to(s.batch[0]).expand(s.members, -1))
-    return lanczos(operator, start, min(LANCZOS_STEPS, operator.size))
 
 
 @torch.no_grad()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.func import grad, jvp, vmap
+from torch.func import grad, jvp
 
+from bnbook.nets.members import over_members
 from bnbook.probes.base import Probe, Snapshot, Tensors, probe
 from bnbook.probes.curvature import MEASURES, Measure, ritz
 from bnbook.probes.walk import MODES, Mode, gradient_and_loss, in_each_mode, loss_in, norm
@@ -28,7 +29,7 @@ class Sharpness(Probe):
     Dimension `measure`: "raw", by all parameters as they are, which rescaling weights in front of
     batch normalization changes at will; "sphere", by the directions of the filters of all
     layers but the head, see `bnbook.probes.curvature.MEASURES`. Dimension `mode` is the function
-    whose Hessian it is. By Lanczos' method from `DRAWS` vectors.
+    whose Hessian it is. By Lanczos' method from a vector of signs.
     """
 
     modes: tuple[Mode, ...] = MODES
@@ -36,8 +37,7 @@ class Sharpness(Probe):
 
     def __call__(self, s: Snapshot) -> Tensor:
         def largest(mode: Mode) -> Tensor:
-            seen = [[r.largest for r in ritz(s, mode, m)] for m in self.measures]
-            return torch.stack([torch.stack(each).amax(0) for each in seen], dim=1)
+            return torch.stack([ritz(s, mode, m).largest for m in self.measures], dim=1)
 
         return in_each_mode(s, largest)
 
@@ -45,7 +45,7 @@ class Sharpness(Probe):
 @probe(unit="1", dims=("mode", "measure"), source="yao2020pyhessian")
 @dataclass(frozen=True)
 class HessianTrace(Probe):
-    """tr H, the sum of the eigenvalues, by Hutchinson's estimate zᵀHz from `DRAWS` sign vectors.
+    """tr H, the sum of the eigenvalues, by Hutchinson's estimate zᵀHz from a vector of signs.
 
     Dimensions as for `Sharpness`.
     """
@@ -54,13 +54,11 @@ class HessianTrace(Probe):
     measures: tuple[Measure, ...] = MEASURES
 
     def __call__(self, s: Snapshot) -> Tensor:
-        def trace(mode: Mode, measure: Measure) -> Tensor:
-            seen = [(r.values * r.weights).sum(1) for r in ritz(s, mode, measure)]
-            return torch.stack(seen).mean(0)
+        def trace(mode: Mode) -> Tensor:
+            seen = [ritz(s, mode, m) for m in self.measures]
+            return torch.stack([(r.values * r.weights).sum(1) for r in seen], dim=1)
 
-        return in_each_mode(
-            s, lambda mode: torch.stack([trace(mode, m) for m in self.measures], dim=1)
-        )
+        return in_each_mode(s, trace)
 
 
 @probe(unit="1", dims=("measure", "eigenvalue"), source="ghorbani2019investigation")
@@ -70,7 +68,7 @@ class SpectralDensity(Probe):
 
     That scale is linear near 0 and logarithmic far out. Each eigenvalue is a Gaussian of width
     0.15 in t, and the density integrates to 1 over t. By stochastic Lanczos quadrature from
-    `DRAWS` vectors; where directions are projected out, they do not count.
+    a vector of signs; where directions are projected out, they do not count.
     """
 
     measures: tuple[Measure, ...] = MEASURES
@@ -81,14 +79,11 @@ class SpectralDensity(Probe):
 
     def _density(self, s: Snapshot, measure: Measure) -> Tensor:
         seen = ritz(s, "training", measure)
-        values, weights = (
-            torch.cat(e, 1) for e in zip(*((r.values, r.weights) for r in seen), strict=True)
-        )
-        grid = torch.tensor(self.eigenvalues, dtype=torch.float64, device=values.device)
-        apart = (on_scale(grid)[:, None] - on_scale(values.double())[:, None, :]) / WIDTH
-        bells = torch.exp(-apart.square() / 2) / (WIDTH * math.sqrt(2 * math.pi))
-        share = (weights / weights.sum(1, keepdim=True)).double()
-        return (bells * share[:, None, :]).sum(2).to(values.dtype)
+        grid = torch.tensor(self.eigenvalues, dtype=torch.float64, device=seen.values.device)
+        apart = on_scale(grid)[:, None] - on_scale(seen.values.double())[:, None, :]
+        bells = torch.exp(-(apart / WIDTH).square() / 2) / (WIDTH * math.sqrt(2 * math.pi))
+        share = seen.weights / seen.weights.sum(1, keepdim=True)
+        return (bells * share[:, None, :]).sum(2).to(seen.values.dtype)
 
 
 def on_scale(eigenvalues: Tensor) -> Tensor:
@@ -113,7 +108,7 @@ class DirectionalSharpness(Probe):
                 return jvp(lambda p: grad(loss)(p, buffers, x, y), (params,), (g,))[1]
 
             g, _ = gradient_and_loss(s, mode)
-            image = vmap(response)(s.params, g, s.buffers, *s.batch)
+            image = over_members(s.net, response, (0,) * 5)(s.params, g, s.buffers, *s.batch)
             inner = torch.stack([(g[n] * image[n]).flatten(1).sum(1) for n in g]).sum(0)
             return inner / norm(g).square()
 
@@ -126,5 +121,4 @@ class EdgeOfStability(Probe):
     """λ_max·η in training mode, raw: gradient descent on a quadratic diverges iff it is over 2."""
 
     def __call__(self, s: Snapshot) -> Tensor:
-        sharpest = torch.stack([r.largest for r in ritz(s, "training", "raw")])
-        return sharpest.amax(0) * s.learning_rate
+        return ritz(s, "training", "raw").largest * s.learning_rate

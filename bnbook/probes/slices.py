@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from bnbook.nets.members import over_members
 from bnbook.probes.base import Probe, Snapshot, Tensors, probe
-from bnbook.probes.curvature import directions, fixed_batches, lengths
+from bnbook.probes.curvature import directions, fixed_batches, lengths, mean_loss
 
 PLACES = tuple(round(-1 + 0.2 * k, 1) for k in range(11))
 
@@ -33,11 +34,11 @@ class LossSlice(Probe):
         first, second = (filter_normalised(s, draw) for draw in range(2))
 
         def at(params: Tensors, buffers: Tensors) -> Tensor:
-            return vmap(s.loss, (None, None, 0, 0))(params, buffers, *batches).mean()
+            return mean_loss(s.loss, params, buffers, batches)
 
         def height(a: float, b: float) -> Tensor:
             moved = {n: s.params[n] + a * first[n] + b * second[n] for n in first}
-            return vmap(at)(s.params | moved, s.buffers)
+            return over_members(s.net, at, (0, 0))(s.params | moved, s.buffers)
 
         rows = [torch.stack([height(a, b) for b in self.across], 1) for a in self.along]
         return torch.stack(rows, 1)

@@ -9,9 +9,10 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.func import functional_call, grad_and_value, vmap
+from torch.func import functional_call
 
 from bnbook import norms
+from bnbook.nets.members import gradients_of, over_members
 from bnbook.probes.accuracy import keeps_statistics
 from bnbook.probes.base import Probe, Snapshot, Tensors, probe
 
@@ -59,7 +60,7 @@ def downhill(s: Snapshot, g: Tensors, length: Tensor | float) -> Tensors:
 def gradient_and_loss(s: Snapshot, mode: Mode) -> tuple[Tensors, Tensor]:
     """∇L and L (member,) of the coming batch in `mode`, at the present parameters."""
     if ("gradient", mode) not in s.memo:
-        found = vmap(grad_and_value(loss_in(s, mode)))(s.params, s.buffers, *s.batch)
+        found = gradients_of(s.net, loss_in(s, mode))(s.params, s.buffers, *s.batch)
         s.memo["gradient", mode] = found
     return s.memo["gradient", mode]
 
@@ -90,7 +91,7 @@ def walk(s: Snapshot, mode: Mode, multiples: tuple[float, ...]) -> Walk:
 
 def _walk(s: Snapshot, mode: Mode, multiples: tuple[float, ...]) -> Walk:
     g, _ = gradient_and_loss(s, mode)
-    there = vmap(grad_and_value(loss_in(s, mode)))
+    there = gradients_of(s.net, loss_in(s, mode))
     losses, changes, sums, lengths = [], [], [], []
     for multiple in multiples:
         step = multiple * s.learning_rate
@@ -190,7 +191,7 @@ class RelativeLoss(Probe):
         @torch.no_grad()
         def relative(mode: Mode) -> Tensor:
             g, here = gradient_and_loss(s, mode)
-            there = vmap(loss_in(s, mode))
+            there = over_members(s.net, loss_in(s, mode), (0, 0, 0, 0))
             losses = [there(downhill(s, g, a), s.buffers, *s.batch) for a in self.step_sizes]
             return (torch.stack(losses, 1) / here[:, None]).nan_to_num(torch.inf, torch.inf)
 
