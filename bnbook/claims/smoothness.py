@@ -141,4 +141,16 @@ CLAIMS = (
         note="The longest step along the gradient that leaves the loss of its batch no higher "
         f"than it was, over updates 1 to {FIRST_MINIBATCHES}. " + MODES,
     ),
+    Claim(
+        id="smooth-7",
+        says="Batch normalization lowers the sharpness of the loss on the normalised sphere.",
+        source="ghorbani2019investigation, yao2020pyhessian",
+        experiment="sharpness",
+        statistic=smaller(lambda record: record.sharpness.sel(measure="sphere", drop=True)),
+        unit="log ratio of λ_max",
+        matters=math.log(1.1),
+        stratified_by="setting",
+        note="The largest eigenvalue of the Hessian by the directions of the filters, on fixed "
+        "batches. " + MODES,
+    ),
 )

@@ -1,10 +1,12 @@
 """From a record to a picture with its words: one function for each shape of data."""
 
 from bnbook.figures.cats import cats
+from bnbook.figures.contours import contours
 from bnbook.figures.curves import curves
 from bnbook.figures.dots import dots
 from bnbook.figures.effects import effects
 from bnbook.figures.figure import Drawing, Figure
+from bnbook.figures.functions import functions
 from bnbook.figures.heatmap import heatmap
 from bnbook.figures.percentiles import percentiles
 from bnbook.figures.roc import roc
@@ -14,9 +16,11 @@ __all__ = [
     "Drawing",
     "Figure",
     "cats",
+    "contours",
     "curves",
     "dots",
     "effects",
+    "functions",
     "heatmap",
     "percentiles",
     "roc",
