@@ -3,7 +3,8 @@
 A package such as `bnbook.claims` holds a module for each chapter, named after its page with
 underscores for hyphens, which lists its members in one constant. Modules whose names begin with
 an underscore are no chapters. A module may also set `TITLE`, the chapter's title where it is not
-its name, and `POSITION`, its number in the book, by which chapters are ordered.
+its name, `POSITION`, its number in the book, by which chapters are ordered, and `QUESTION`, what
+it asks, for the cover.
 """
 
 from __future__ import annotations
@@ -39,12 +40,13 @@ M = TypeVar("M", bound=Member)
 
 @dataclass(frozen=True)
 class Chapter(Generic[M]):
-    """One chapter: its page's hyphenated `name`, its title, its file and its members in order."""
+    """One chapter: its page's hyphenated `name`, title, file, members in order, and question."""
 
     name: str
     title: str
     file: str
     members: tuple[M, ...]
+    question: str = ""
 
 
 def read(package: ModuleType, constant: str, kind: type[M]) -> list[Chapter[M]]:
@@ -94,4 +96,4 @@ def _chapter(module: ModuleType, constant: str, kind: type[M]) -> Chapter[M]:
             )
     name = module.__name__.rpartition(".")[2].replace("_", "-")
     title = getattr(module, "TITLE", name.replace("-", " ").capitalize())
-    return Chapter(name, title, file, declared)
+    return Chapter(name, title, file, declared, getattr(module, "QUESTION", ""))

@@ -83,17 +83,19 @@ def table(
     for claim_id in sorted(chosen - set(known)):
         raise ClaimError(unknown("claim", claim_id, known))
     record_of: Callable[[str], xr.Dataset] = cache(lambda experiment: _run(experiment, scale))
+    book = _chapters()
     judgements = {
         each.name: tuple(
             judge(claim.id, record_of(claim.experiment), scale)
             for claim in each.members
             if claim.id in chosen
         )
-        for each in _chapters()
+        for each in book
     }
     return Table(
         {name: judged for name, judged in judgements.items() if judged},
-        {each.name: each.title for each in _chapters()},
+        {each.name: each.title for each in book},
+        {each.name: each.question for each in book},
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,11 +122,13 @@ class Judgement:
 class Table:
     """Judgements by chapter, in the order of the book: the scoreboard.
 
-    `chapters` maps the hyphenated name of a page to its judgements, `titles` to its title.
+    `chapters` maps the hyphenated name of a page to its judgements, `titles` to its title,
+    `questions` to what it asks.
     """
 
     chapters: Mapping[str, tuple[Judgement, ...]]
     titles: Mapping[str, str]
+    questions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def judgements(self) -> tuple[Judgement, ...]:
@@ -145,10 +147,13 @@ class Table:
     @property
     def summary(self) -> str:
         """`7 claims: 3 supported, 2 refuted, 2 inconclusive`, most frequent first."""
-        counts = Counter(each.verdict for each in self.judgements)
-        total = counts.total()
-        shares = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+        total, shares = len(self.judgements), tally(self.judgements)
         return f"{total} claim{'' if total == 1 else 's'}" + (f": {shares}" if shares else "")
+
+    @property
+    def brief(self) -> Brief:
+        """A line a chapter, for the cover."""
+        return Brief(self)
 
     def __str__(self) -> str:
         """The scoreboard in plain text."""
@@ -166,6 +171,37 @@ class Table:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
+
+
+@dataclass(frozen=True, repr=False)
+class Brief:
+    """The scoreboard in brief: what each chapter asks, how its claims fare, and a mark for each."""
+
+    table: Table
+
+    def __str__(self) -> str:
+        """A line a chapter in plain text."""
+        lines = [
+            f"{self.table.titles[name]}: {tally(judgements)}"
+            for name, judgements in self.table.chapters.items()
+        ]
+        return "\n".join([self.table.summary, *lines])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from bnbook.claims._page import brief
+
+        return brief(self.table)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/html": self._repr_html_(), "text/plain": str(self)}
+
+
+def tally(judgements: Iterable[Judgement]) -> str:
+    """`3 supported, 2 refuted`, most frequent first."""
+    counts = Counter(each.verdict for each in judgements)
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
 
 
 def weigh(claim: Claim, record: xr.Dataset, scale: str) -> Judgement:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from html import escape
 
 from bnbook.claims._claim import Claim
-from bnbook.claims._judgement import Judgement, Table
+from bnbook.claims._judgement import Judgement, Table, tally
 from bnbook.stats import LEVEL, Verdict
 
 SIGNS: dict[Verdict, str] = {
@@ -62,9 +62,48 @@ def scoreboard(table: Table) -> str:
     """All claims in one table, grouped by chapter; an id links to the box on the chapter's page."""
     columns = ("Claim", "It says", "Source", f"Effect [{LEVEL:.0%} interval]", "Seeds", "Verdict")
     groups = "".join(_chapter(table, name, len(columns)) for name in table.chapters)
+    ways = " · ".join(
+        f'<a href="#{_group(name)}">{escape(table.titles[name])}</a>' for name in table.chapters
+    )
     return (
         f'<div class="bn-scoreboard" style="overflow-x:auto"><p>{escape(table.summary)}.</p>'
+        f'<nav aria-label="Chapters of the scoreboard"><p>{ways}</p></nav>'
         f'<table style="{TABLE}">{_head(columns)}{groups}</table></div>'
+    )
+
+
+def brief(table: Table) -> str:
+    """A row a chapter: title and question, a mark for each claim, and how many of each verdict.
+
+    A title leads to the chapter, a mark to the place where its claim is judged.
+    """
+    rows = "".join(_line(table, name) for name in table.chapters)
+    return (
+        f'<div class="bn-brief" style="overflow-x:auto"><p>{escape(table.summary)}.</p>'
+        f'<table style="{TABLE}">{_head(("Chapter", "Claims", "Verdicts"))}'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _line(table: Table, name: str) -> str:
+    """The row of one chapter."""
+    judged, page = table.chapters[name], f"{escape(name)}.html"
+    asked = table.questions.get(name, "")
+    question = f'<br><span class="bn-question">{escape(asked)}</span>' if asked else ""
+    chapter = f'<a href="{page}">{escape(table.titles[name])}</a>{question}'
+    marks = " ".join(_mark(each, page) for each in judged)
+    cells = (chapter, marks, escape(tally(judged)))
+    return _cells(cells)
+
+
+def _mark(judgement: Judgement, page: str) -> str:
+    """The sign of one verdict, linked to its box; its words are for a pointer and a reader."""
+    claim, verdict = judgement.claim, judgement.verdict
+    words = escape(f"{claim.id}: {verdict}. {claim.says}")
+    return (
+        f'<a class="bn-mark bn-verdict-{verdict}" href="{page}#{anchor(claim.id)}" '
+        f'title="{words}" aria-label="{words}" '
+        f'style="color:var(--bn-verdict, currentColor)">{SIGNS[verdict]}</a>'
     )
 
 
@@ -80,11 +119,17 @@ def _cited(claim: Claim) -> str:
     )
 
 
+def _group(name: str) -> str:
+    """The `id` of a chapter's rows in the scoreboard."""
+    return f"scoreboard-{escape(name)}"
+
+
 def _chapter(table: Table, name: str, width: int) -> str:
     """One chapter's title, linked to its page, and a row for each of its claims."""
     page = f"{escape(name)}.html"
     rows = [
-        f'<tr><th colspan="{width}" scope="rowgroup" style="{CELL};padding-top:0.8em">'
+        f'<tr id="{_group(name)}"><th colspan="{width}" scope="rowgroup" '
+        f'style="{CELL};padding-top:0.8em">'
         f'<a href="{page}">{escape(table.titles[name])}</a></th></tr>'
     ]
     for each in table.chapters[name]:
@@ -120,8 +165,12 @@ def _head(columns: tuple[str, ...]) -> str:
 
 
 def _row(verdict: Verdict, cells: tuple[str, ...]) -> str:
+    return _cells(cells, f' class="bn-verdict-{verdict}"')
+
+
+def _cells(cells: tuple[str, ...], attributes: str = "") -> str:
     inner = "".join(f'<td style="{CELL}">{cell}</td>' for cell in cells)
-    return f'<tr class="bn-verdict-{verdict}">{inner}</tr>'
+    return f"<tr{attributes}>{inner}</tr>"
 
 
 def _sentence(text: str) -> str:

@@ -13,6 +13,7 @@ from bnbook.stats import log_ratio, paired
 
 TITLE = "The mathematics of batch normalization"
 POSITION = 2
+QUESTION = "What follows from the formula alone, and what does not?"
 EXACT = 1e-12  # float64 rounding of a few hundred operations, with room to spare
 WHITENINGS = {"whitening-zca": "by eigenvalues", "whitening-iterative": "by Newton's iteration"}
 

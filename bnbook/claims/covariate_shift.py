@@ -11,6 +11,7 @@ from bnbook.stats import log_ratio, paired
 
 TITLE = "Covariate shift"
 POSITION = 1
+QUESTION = "Does BN work by keeping the inputs of each layer still?"
 SHIFT = 1.5  # where the two claims about cats are judged, in σ; the chapter shows all
 FIRST, LAST = 0, 2  # hidden layers
 

@@ -15,6 +15,7 @@ from bnbook.stats import log_ratio, paired, steps_to
 
 TITLE = "Does it help, and what decides?"
 POSITION = 3
+QUESTION = "Where does BN help, where does it not, and what decides?"
 TARGET = 0.9  # test accuracy that counts as having learned the digits
 CHANCE = 0.1  # accuracy of a network that diverged
 DEEP = (10, 20)  # hidden layers

@@ -13,6 +13,7 @@ from bnbook.stats import log_ratio, paired
 
 TITLE = "Regularization noise"
 POSITION = 4
+QUESTION = "Is it the noise of batch statistics that helps, as dropout would?"
 LARGE = 16  # from this m on the factor (m − 1)/m of the exact law is no matter
 DROPOUTS = ("batch", "batch, dropout 0.1", "batch, dropout 0.3", "batch, dropout 0.5")
 

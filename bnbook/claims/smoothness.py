@@ -14,6 +14,7 @@ from bnbook.stats import log_ratio
 
 TITLE = "Smoothness of the loss"
 POSITION = 6
+QUESTION = "Does BN make the loss smoother, and is that why it trains faster?"
 FIRST_MINIBATCHES = 20  # looks up to here are "the first minibatches" of the claim on relative loss
 WORST = 1e3  # a relative loss beyond this is as bad as any: where it lies between two steps is moot
 

@@ -16,8 +16,8 @@ Declare = Callable[..., None]
 def declared(monkeypatch: pytest.MonkeyPatch) -> Declare:
     """Claims that the ledger knows as long as the test runs, in one chapter."""
 
-    def declare(*claims: Claim) -> None:
-        chapter = chapters.Chapter("made-up", "Made up", "made_up.py", claims)
+    def declare(*claims: Claim, question: str = "") -> None:
+        chapter = chapters.Chapter("made-up", "Made up", "made_up.py", claims, question)
         monkeypatch.setattr(chapters, "read", lambda *_: [chapter])
 
     return declare

@@ -166,7 +166,8 @@ def test_the_scoreboard_groups_by_chapter_and_links_to_each_box(
     table = claims.table()
     page = Page(table._repr_mimebundle_()["text/html"])
     links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
-    assert links[:2] == ["made-up.html", "made-up.html#claim-made-1"]
+    assert links[:3] == ["#scoreboard-made-up", "made-up.html", "made-up.html#claim-made-1"]
+    assert "scoreboard-made-up" in [attrs.get("id") for _, attrs in page.tags]
     for part in ("Made up", "BN is more accurate.", "ioffe2015batch", "Supported", "1 claim"):
         assert part in page.text
     assert str(table.judgements[0].effect) in page.text
@@ -190,3 +191,26 @@ def test_boxes_and_the_scoreboard_link_each_source_to_its_entry(
     for shown in (claims.judge("made-1", record(0.2)), claims.table(scale="smoke")):
         for key in ("ioffe2015batch", "santurkar2018how"):
             assert f'href="bibliography.html#cite-{key}">{key}</a>' in shown._repr_html_()
+
+
+def test_the_brief_has_a_line_a_chapter_and_a_mark_for_each_claim(
+    declared: Any, runs: list[tuple[str, str | None]]
+) -> None:
+    declared(CLAIM, replace(CLAIM, id="made-9", kind="equivalent"), question="Does <it> help?")
+    brief = claims.table().brief
+    bundle = brief._repr_mimebundle_()
+    page = Page(bundle["text/html"])
+    links = [attrs for tag, attrs in page.tags if tag == "a"]
+    assert [each["href"] for each in links] == [
+        "made-up.html",
+        "made-up.html#claim-made-1",
+        "made-up.html#claim-made-9",
+    ]
+    assert [each["aria-label"] for each in links[1:]] == [
+        "made-1: supported. BN is more accurate.",
+        "made-9: refuted. BN is more accurate.",
+    ]
+    assert "Does <it> help?" in page.text
+    for shown in (page.text, bundle["text/plain"]):
+        for part in ("2 claims", "Made up", "1 supported, 1 refuted"):
+            assert part in shown
