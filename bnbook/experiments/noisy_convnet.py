@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from bnbook import probes
 from bnbook.experiments.base import Experiment
 from bnbook.nets import VGG
 from bnbook.probes import Probe
+from bnbook.probes.accuracy import Accuracy
+from bnbook.probes.drift import MeanDrift, WassersteinDrift
+from bnbook.probes.gradient_ics import GradientShift
+from bnbook.probes.walk import EffectiveSmoothness, GradientChange, LossVariation, Mode
 from bnbook.train import SGD, Arm, Plan, log_spaced
 
 ARMS = ("none", "batch", "noisy-batch")
-STABILITY = ("wasserstein_drift", "mean_drift", "gradient_shift")
-SMOOTHNESS = ("loss_variation", "gradient_change", "effective_smoothness")
+MODES: tuple[Mode, ...] = ("training",)
 SMALL = ((8, 2), (16, 2), (32, 2))
 """Six convolutions: the source's VGG network on digits of 14 × 14 pixels, for two cores."""
 
@@ -47,12 +49,10 @@ def plan(scale: str) -> Plan:
 
 def instruments() -> tuple[Probe, ...]:
     """Speed, the stability of distributions, and smoothness along the gradient in training mode."""
-    statistics, modes = ("batch", "population"), ("training",)
-    return (
-        probes.get("accuracy")(statistics=statistics),
-        *(probes.get(name)() for name in STABILITY),
-        *(probes.get(name)(modes=modes) for name in SMOOTHNESS),
-    )
+    speed = (Accuracy(statistics=("batch", "population")),)
+    stability = (WassersteinDrift(), MeanDrift(), GradientShift())
+    smoothness = (LossVariation(MODES), GradientChange(MODES), EffectiveSmoothness(MODES))
+    return (*speed, *stability, *smoothness)
 
 
 EXPERIMENT = Experiment(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from bnbook import probes
 from bnbook.experiments.base import Experiment
 from bnbook.nets import VGG, ResNet, Spec
+from bnbook.probes.accuracy import Accuracy, Loss
 from bnbook.train import SGD, Arm, FlipAndCrop, Plan, StepDecay, log_spaced
 
 NORMS = ("none", "batch")
 RATES = {"0.0001": 1e-4, "0.003": 3e-3, "0.1": 1e-1}  # of the source
 MOMENTUM = 0.9
+STATISTICS = ("batch", "population")
 
 
 def plan(scale: str) -> Plan:
@@ -32,10 +33,7 @@ def plan(scale: str) -> Plan:
         ),
         seeds=tuple(range(seeds)),
         steps=steps,
-        probes=(
-            probes.get("accuracy")(statistics=("batch", "population")),
-            probes.get("loss")(statistics=("batch", "population")),
-        ),
+        probes=(Accuracy(statistics=STATISTICS), Loss(statistics=STATISTICS)),
         probe_steps=log_spaced(steps, looks),
     )
 
