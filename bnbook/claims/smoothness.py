@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bnbook.claims import Claim
-from bnbook.stats import log_ratio
+from bnbook.stats import log_ratio, paired
 
 TITLE = "Smoothness of the loss"
 POSITION = 6
 QUESTION = "Does BN make the loss smoother, and is that why it trains faster?"
 FIRST_MINIBATCHES = 20  # looks up to here are "the first minibatches" of the claim on relative loss
+CHANCE = 0.1  # of ten classes: what a network that has diverged gets right
 WORST = 1e3  # a relative loss beyond this is as bad as any: where it lies between two steps is moot
 
 
@@ -89,6 +91,67 @@ def longer_steps(record: xr.Dataset) -> xr.DataArray:
     return by_setting(log_ratio(average(longest_step(early)), "batch", "none"))
 
 
+def at_the_end(record: xr.Dataset) -> xr.DataArray:
+    """Final test accuracy by population statistics; chance for a network that has diverged."""
+    accuracy = record.accuracy.sel(split="test", statistics="population", drop=True)
+    return accuracy.isel(step=-1, drop=True).fillna(CHANCE)
+
+
+def gap_at(record: xr.Dataset, rate: str) -> xr.DataArray:
+    """Final test accuracy with BN minus that without, at one of the three learning rates."""
+    return paired(at_the_end(record), f"batch at {rate}", f"none at {rate}")
+
+
+def gap_below(record: xr.Dataset) -> xr.DataArray:
+    """The gap in final test accuracy at the two lower of the three learning rates."""
+    rates = ["0.0001", "0.003"]
+    gaps = xr.concat([gap_at(record, rate) for rate in rates], "learning rate")
+    return gaps.assign_coords({"learning rate": rates})
+
+
+def speed(record: xr.Dataset) -> xr.DataArray:
+    """Training accuracy by batch statistics, averaged over the looks: the faster, the higher.
+
+    The looks are evenly spaced in the logarithm of the step, so the average rewards speed.
+    """
+    return record.accuracy.sel(split="train", statistics="batch", drop=True).mean("step")
+
+
+def stability(record: xr.Dataset) -> xr.DataArray:
+    """How little the nonlinearities' inputs drift: minus the mean over layers and looks, in σ."""
+    return -record.wasserstein_drift.sel(site="input", drop=True).mean(["step", "layer"])
+
+
+def smoothness(record: xr.Dataset) -> xr.DataArray:
+    """Minus the logarithm of each measure of roughness along the gradient, by `measure`."""
+    rough = {
+        "loss variation": record.loss_variation,
+        "gradient change": record.gradient_change.max("multiple", skipna=False),
+        "effective β": record.effective_smoothness,
+    }
+    each = [
+        -xr.ufuncs.log(while_training(m.sel(mode="training", drop=True))) for m in rough.values()
+    ]
+    return xr.concat(each, "measure").assign_coords(measure=list(rough))
+
+
+def concordance(values: xr.DataArray, order: xr.DataArray) -> xr.DataArray:
+    """The share of pairs of arms that `values` puts in the same order as `order`."""
+
+    def sides(of: xr.DataArray) -> list[xr.DataArray]:
+        arms = [of.sel(arm=name, drop=True) for name in order.arm.values]
+        return [xr.ufuncs.sign(a - b) for a, b in combinations(arms, 2)]
+
+    alike = [a == b for a, b in zip(sides(values), sides(order), strict=True)]
+    return xr.concat(alike, "pair").mean("pair")
+
+
+def better_predictor(record: xr.Dataset) -> xr.DataArray:
+    """By how much smoothness orders the arms by speed more often than stability does."""
+    fast = speed(record)
+    return concordance(smoothness(record), fast) - concordance(stability(record), fast)
+
+
 MODES = (
     "Training: the loss as it is trained, by the statistics of the batch at every place. "
     "Evaluation: the loss by running statistics, along its own gradient."
@@ -143,6 +206,31 @@ CLAIMS = (
         f"than it was, over updates 1 to {FIRST_MINIBATCHES}. " + MODES,
     ),
     Claim(
+        id="smooth-5",
+        says="At the highest of three learning rates only the network with batch normalization "
+        "trains.",
+        source="bjorck2018understanding, debrief2018",
+        experiment="three-rates",
+        statistic=lambda record: gap_at(record, "0.1"),
+        unit="accuracy",
+        matters=0.5,
+        note="Final test accuracy with BN minus that without, at a learning rate of 0.1. A "
+        "network that has diverged is right by chance.",
+    ),
+    Claim(
+        id="smooth-6",
+        says="At the lowest learning rate the gap in accuracy closes.",
+        source="bjorck2018understanding, debrief2018",
+        experiment="three-rates",
+        statistic=gap_below,
+        unit="accuracy",
+        matters=0.02,
+        stratified_by="learning rate",
+        kind="equivalent",
+        note="The source chose its lowest rate, 0.0001, so that the network without BN converges. "
+        "Whether it does depends on the length of the run, so the next rate stands beside it.",
+    ),
+    Claim(
         id="smooth-7",
         says="Batch normalization lowers the sharpness of the loss on the normalised sphere.",
         source="ghorbani2019investigation, yao2020pyhessian",
@@ -153,5 +241,19 @@ CLAIMS = (
         stratified_by="setting",
         note="The largest eigenvalue of the Hessian by the directions of the filters, on fixed "
         "batches. " + MODES,
+    ),
+    Claim(
+        id="smooth-8",
+        says="Smoothness of the loss, and not the stability of distributions, orders networks by "
+        "the speed of their training.",
+        source="santurkar2018how, debrief2018",
+        experiment="noisy-convnet",
+        statistic=better_predictor,
+        unit="share of pairs of arms",
+        matters=1 / 6,
+        stratified_by="measure",
+        note="Of the three pairs of arms, the share that is ordered as by speed: by smoothness "
+        "along the gradient, minus by stability (1-Wasserstein drift at the nonlinearities' "
+        "inputs).",
     ),
 )

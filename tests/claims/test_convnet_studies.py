@@ -1,0 +1,53 @@
+"""Statistics of the two studies of convolutional networks, on records made by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.stats import kendalltau
+
+from bnbook.claims.smoothness import at_the_end, concordance, gap_at, gap_below
+
+ARMS = ["none", "batch", "noisy-batch", "layer"]
+
+
+def by_arm(values: np.ndarray) -> xr.DataArray:
+    return xr.DataArray(values, dims=("arm", "seed"), coords={"arm": ARMS, "seed": [0, 1, 2]})
+
+
+def test_concordance_is_kendalls_rank_correlation_as_a_share_of_pairs() -> None:
+    rng = np.random.default_rng(0)
+    values, order = by_arm(rng.normal(size=(4, 3))), by_arm(rng.normal(size=(4, 3)))
+    expected = [(1 + kendalltau(values[:, s], order[:, s])[0]) / 2 for s in range(3)]
+    np.testing.assert_allclose(concordance(values, order), expected, rtol=1e-12)
+
+
+def three_rates(diverged: float) -> xr.Dataset:
+    """Final accuracies 0.5, 0.8 and `diverged` without BN, 0.55, 0.82 and 0.9 with it."""
+    rates = ("0.0001", "0.003", "0.1")
+    final = [0.5, 0.8, diverged, 0.55, 0.82, 0.9]
+    values = np.stack([np.full(6, 0.1), final], axis=1)[:, None, :, None, None]
+    return xr.Dataset(
+        {"accuracy": (("arm", "seed", "step", "split", "statistics"), values)},
+        coords={
+            "arm": [f"{norm} at {rate}" for norm in ("none", "batch") for rate in rates],
+            "seed": [0],
+            "step": [0, 300],
+            "split": ["test"],
+            "statistics": ["population"],
+        },
+    )
+
+
+@pytest.mark.parametrize("diverged", [0.1, np.nan])
+def test_a_diverged_network_is_right_by_chance(diverged: float) -> None:
+    record = three_rates(diverged)
+    assert float(at_the_end(record).sel(arm="none at 0.1", seed=0)) == 0.1
+    assert float(gap_at(record, "0.1").squeeze()) == pytest.approx(0.8)
+
+
+def test_gaps_at_the_lower_rates_are_with_bn_minus_without() -> None:
+    gaps = gap_below(three_rates(0.1)).squeeze("seed")
+    assert gaps.values.tolist() == pytest.approx([0.05, 0.02])
+    assert gaps["learning rate"].values.tolist() == ["0.0001", "0.003"]
