@@ -99,7 +99,8 @@ def at_the_end(record: xr.Dataset) -> xr.DataArray:
 
 def gap_at(record: xr.Dataset, rate: str) -> xr.DataArray:
     """Final test accuracy with BN minus that without, at one of the three learning rates."""
-    return paired(at_the_end(record), f"batch at {rate}", f"none at {rate}")
+    final = at_the_end(by_network(record)).sel(network=rate, drop=True)
+    return paired(final, "batch", "none")
 
 
 def gap_below(record: xr.Dataset) -> xr.DataArray:

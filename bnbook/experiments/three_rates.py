@@ -27,7 +27,7 @@ def plan(scale: str) -> Plan:
     return Plan(
         data=data,
         arms=tuple(
-            _arm(f"{norm} at {name}", network(scale, norm), rate, scale)
+            _arm(f"{name}+{norm}", network(scale, norm), rate, scale)
             for norm in NORMS
             for name, rate in RATES.items()
         ),

@@ -31,7 +31,7 @@ def three_rates(diverged: float) -> xr.Dataset:
     return xr.Dataset(
         {"accuracy": (("arm", "seed", "step", "split", "statistics"), values)},
         coords={
-            "arm": [f"{norm} at {rate}" for norm in ("none", "batch") for rate in rates],
+            "arm": [f"{rate}+{norm}" for norm in ("none", "batch") for rate in rates],
             "seed": [0],
             "step": [0, 300],
             "split": ["test"],
@@ -43,7 +43,7 @@ def three_rates(diverged: float) -> xr.Dataset:
 @pytest.mark.parametrize("diverged", [0.1, np.nan])
 def test_a_diverged_network_is_right_by_chance(diverged: float) -> None:
     record = three_rates(diverged)
-    assert float(at_the_end(record).sel(arm="none at 0.1", seed=0)) == 0.1
+    assert float(at_the_end(record).sel(arm="0.1+none", seed=0)) == 0.1
     assert float(gap_at(record, "0.1").squeeze()) == pytest.approx(0.8)
 
 
