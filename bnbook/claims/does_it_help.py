@@ -4,26 +4,18 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import xarray as xr
 
 from bnbook import data
 from bnbook.claims import Claim
-from bnbook.decomposition import crossed, shares
-from bnbook.experiments import activations, robustness, saturating_depth
+from bnbook.decomposition import shares
+from bnbook.outcomes import CHANCE, TARGET, by_depth, by_setting, factor_study, held_out
 from bnbook.stats import log_ratio, paired, steps_to
 
 TITLE = "Does it help, and what decides?"
 POSITION = 3
 QUESTION = "Where does BN help, where does it not, and what decides?"
-TARGET = 0.9  # test accuracy that counts as having learned the digits
-CHANCE = 0.1  # accuracy of a network that diverged
 DEEP = (10, 20)  # hidden layers
-
-
-def held_out(record: xr.Dataset) -> xr.DataArray:
-    """Accuracy (arm, seed, step) on test digits by running statistics, as it would be used."""
-    return record.accuracy.sel(split="test", statistics="population", drop=True)
 
 
 def fewer_steps(record: xr.Dataset) -> xr.DataArray:
@@ -31,43 +23,15 @@ def fewer_steps(record: xr.Dataset) -> xr.DataArray:
     return log_ratio(steps_to(held_out(record), TARGET), "none", "batch")
 
 
-def outcomes(record: xr.Dataset) -> xr.Dataset:
-    """What is decided in the factor study, by activation, optimizer, norm and seed.
-
-    `training` is the accuracy on training digits by batch statistics, averaged over the looks
-    after the first, which are evenly spaced in the logarithm of the step, so that it rewards
-    speed; `final` that on test digits at the end, by population statistics; `log_steps` the
-    logarithm of the steps to the target on test digits, `learning_rate` the one tuned.
-    """
-    training = record.accuracy.sel(split="train", statistics="batch", drop=True)
-    test = held_out(record)
-    found = {
-        "training": training.isel(step=slice(1, None)).mean("step").fillna(CHANCE),
-        "final": test.isel(step=-1, drop=True).fillna(CHANCE),
-        "log_steps": xr.DataArray(np.log(steps_to(test, TARGET))),
-        "learning_rate": record.learning_rate,
-    }
-    unfolded = {name: crossed(each, activations.FACTORS) for name, each in found.items()}
-    names = ("training accuracy", "final test accuracy", "log steps to 90 %", "learning rate")
-    for each, name in zip(unfolded.values(), names, strict=True):
-        each.attrs = {"units": "1", "long_name": name}
-    return xr.Dataset(unfolded)
-
-
 SEEN = {"training": "while training", "final": "at the end"}
-
-
-def with_norm_as_arm(values: xr.DataArray) -> xr.DataArray:
-    """The factor "norm" as the dimension by which arms are compared."""
-    return values.rename(norm="arm")
 
 
 def gain_by_activation(record: xr.Dataset) -> xr.DataArray:
     """Accuracy with BN minus without, averaged over the optimizers, of each activation."""
-    found = outcomes(record)
+    found = factor_study(record)
     parts = {}
     for seen, words in SEEN.items():
-        gain = paired(with_norm_as_arm(found[seen]), "batch", "none").mean("optimizer")
+        gain = paired(found[seen].rename(norm="arm"), "batch", "none").mean("optimizer")
         for activation in gain.activation.values:
             parts[f"{activation}, {words}"] = gain.sel(activation=activation, drop=True)
     return _strata(parts, "case")
@@ -78,10 +42,10 @@ def sigmoid_gains_most(record: xr.Dataset) -> xr.DataArray:
 
     The largest is that of the highest mean over seeds, for each way of looking.
     """
-    found = outcomes(record)
+    found = factor_study(record)
     parts = {}
     for seen, words in SEEN.items():
-        gain = paired(with_norm_as_arm(found[seen]), "batch", "none").mean("optimizer")
+        gain = paired(found[seen].rename(norm="arm"), "batch", "none").mean("optimizer")
         others = gain.drop_sel(activation="sigmoid")
         best = others.isel(activation=others.mean("seed").argmax("activation"), drop=True)
         parts[words] = gain.sel(activation="sigmoid", drop=True) - best
@@ -90,7 +54,7 @@ def sigmoid_gains_most(record: xr.Dataset) -> xr.DataArray:
 
 def activation_over_optimizer(record: xr.Dataset) -> xr.DataArray:
     """With BN: the activation's share of the variance minus the optimizer's, as pseudo-values."""
-    found = outcomes(record).sel(norm="batch", drop=True)
+    found = factor_study(record).sel(norm="batch", drop=True)
     parts = {}
     for name, words in {"log_steps": "steps to 90 %", "final": "final accuracy"}.items():
         share = shares(found[name])
@@ -102,7 +66,7 @@ def activation_over_optimizer(record: xr.Dataset) -> xr.DataArray:
 
 def plain_sgd_against_adam(record: xr.Dataset) -> xr.DataArray:
     """ReLU networks: accuracy with SGD and BN minus that with Adam and without."""
-    found = outcomes(record).sel(activation="relu", drop=True)
+    found = factor_study(record).sel(activation="relu", drop=True)
     parts = {
         words: found[seen].sel(optimizer="sgd", norm="batch", drop=True)
         - found[seen].sel(optimizer="adam", norm="none", drop=True)
@@ -113,8 +77,7 @@ def plain_sgd_against_adam(record: xr.Dataset) -> xr.DataArray:
 
 def deep_gain(record: xr.Dataset) -> xr.DataArray:
     """Final test accuracy with BN minus without, of each activation at each great depth."""
-    final = held_out(record).isel(step=-1, drop=True).fillna(CHANCE)
-    gain = paired(with_norm_as_arm(crossed(final, saturating_depth.FACTORS)), "batch", "none")
+    gain = paired(by_depth(record).accuracy.fillna(CHANCE), "batch", "none")
     parts = {
         f"{activation}, {depth:g} layers": gain.sel(activation=activation, depth=depth, drop=True)
         for activation in gain.activation.values
@@ -124,25 +87,15 @@ def deep_gain(record: xr.Dataset) -> xr.DataArray:
     return _strata(parts, "network")
 
 
-def landscape(record: xr.Dataset) -> xr.DataArray:
-    """Final test accuracy by activation, learning rate, init scale, norm and seed.
-
-    A network that diverged counts as one that guesses.
-    """
-    final = held_out(record).isel(step=-1, drop=True).fillna(CHANCE)
-    found = crossed(final, robustness.FACTORS)
-    return found.assign_attrs(units="1", long_name="test accuracy")
-
-
 def highest_rate(record: xr.Dataset) -> xr.DataArray:
     """The highest learning rate whose accuracy is at least 0.9 of the arm's best, by activation.
 
     Compared as a logarithm, with BN over without, at the usual initial weights.
     """
-    accuracy = landscape(record).sel(init_scale=1.0, drop=True)
+    accuracy = by_setting(record).accuracy.fillna(CHANCE).sel(init_scale=1.0, drop=True)
     tolerable = accuracy >= 0.9 * accuracy.max("learning_rate")
     highest = accuracy.learning_rate.where(tolerable).max("learning_rate")
-    return log_ratio(with_norm_as_arm(highest), "batch", "none")
+    return log_ratio(highest.rename(norm="arm"), "batch", "none")
 
 
 def lost_to_bad_weights(record: xr.Dataset) -> xr.DataArray:
@@ -151,7 +104,7 @@ def lost_to_bad_weights(record: xr.Dataset) -> xr.DataArray:
     The mean over the other sizes is compared with the usual one, either at the learning rate that
     is best for the usual one, or at the best for each; best is the highest mean over seeds.
     """
-    accuracy = with_norm_as_arm(landscape(record))
+    accuracy = by_setting(record).accuracy.fillna(CHANCE).rename(norm="arm")
     at_best = {
         "rate kept": accuracy.isel(
             learning_rate=accuracy.sel(init_scale=1.0, drop=True)

@@ -19,8 +19,14 @@ from bnbook.train import SGD, Member, Population, log_spaced
 
 Tensors = dict[str, Tensor]
 
-ARMS = {"none": 0.0, "batch": 1.0, "γ₀ = 2 (batch)": 2.0}
-"""Each arm with the initial γ of its BN layers, 0 for none."""
+ARMS = {
+    "none": ("sigmoid", 0.0),
+    "batch": ("sigmoid", 1.0),
+    "γ₀ = 2 (batch)": ("sigmoid", 2.0),
+    "straight units (batch)": ("identity", 1.0),
+}
+"""Each arm with its activation and the initial γ of its BN layers, 0 for no BN. The last has no
+nonlinearity at all: it is the linear classifier that the network contains."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,7 @@ class Reversal:
     learning_rates: tuple[float, ...] = (0.1, 0.3, 1.0)
     sizes: tuple[int, ...] = (1_000, 4_000)
     averages: tuple[float, ...] = (0.1, 0.01, 0.001)
-    steps: int = 1_000
+    steps: int = 800
     looks: int = 8
 
     @property
@@ -93,9 +99,11 @@ def _first(name: str, size: int) -> Dataset:
 
 def _all_arms(settings: Reversal, dataset: Dataset, seed: int, looks: tuple[int, ...]) -> Found:
     """What is found at each look, arrays (arm, learning_rate, step, …)."""
-    plain = _course(settings, dataset, seed, looks, gains=(0.0,))
-    normed = _course(settings, dataset, seed, looks, tuple(g for g in ARMS.values() if g))
-    return {name: np.concatenate([plain[name], normed[name]]) for name in plain}
+    found = []
+    for activation, normed in dict.fromkeys((each, bool(gain)) for each, gain in ARMS.values()):
+        gains = tuple(g for each, g in ARMS.values() if (each, bool(g)) == (activation, normed))
+        found.append(_course(settings, dataset, seed, looks, activation, gains))
+    return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 
 def _course(
@@ -103,10 +111,11 @@ def _course(
     dataset: Dataset,
     seed: int,
     looks: tuple[int, ...],
+    activation: str,
     gains: tuple[float, ...],
 ) -> Found:
     """Train one population of every gain at every learning rate, and look at it."""
-    population = _population(settings, dataset, seed, gains)
+    population = _population(settings, dataset, seed, activation, gains)
     averages = [
         {name: b.clone() for name, b in population.buffers.items()} for _ in settings.averages
     ]
@@ -124,7 +133,7 @@ def _course(
 
 
 def _population(
-    settings: Reversal, dataset: Dataset, seed: int, gains: tuple[float, ...]
+    settings: Reversal, dataset: Dataset, seed: int, activation: str, gains: tuple[float, ...]
 ) -> Population:
     """Networks of one seed, one for each gain and learning rate.
 
@@ -133,7 +142,7 @@ def _population(
     """
     norm = "batch" if gains[0] else "none"
     options = (("momentum", 1.0),) if gains[0] else ()
-    spec = MLP(settings.widths, "sigmoid", norm, norm_options=options)
+    spec = MLP(settings.widths, activation, norm, norm_options=options)
     members = [Member(f"{g:g}", seed, rate) for g in gains for rate in settings.learning_rates]
     population = Population(spec, SGD(), settings.batch_size, members, dataset)
     for name, parameter in population.params.items():
@@ -186,7 +195,7 @@ def plan(scale: str) -> Measurement:
         "book": (5, Reversal()),
         "paper": (
             10,
-            Reversal("mnist", sizes=(4_000, 60_000), steps=20_000, looks=24),
+            Reversal("mnist", sizes=(4_000, 60_000), steps=10_000, looks=20),
         ),
     }[scale]
     return Measurement(

@@ -19,7 +19,7 @@ def test_an_average_of_the_last_batchs_statistics_is_what_bn_with_that_momentum_
     momentum: float,
 ) -> None:
     digits = _first("mnist-5k", 300)
-    ours = _population(SETTINGS, digits, 3, gains=(1.0,))
+    ours = _population(SETTINGS, digits, 3, "sigmoid", (1.0,))
     average = {name: buffer.clone() for name, buffer in ours.buffers.items()}
     spec = MLP((100, 100, 100), "sigmoid", "batch", norm_options=(("momentum", momentum),))
     theirs = Population(spec, SGD(), 60, [Member("batch", 3, 0.5)], digits)
@@ -34,8 +34,8 @@ def test_an_average_of_the_last_batchs_statistics_is_what_bn_with_that_momentum_
 
 def test_arms_of_a_seed_start_from_the_same_weights_and_differ_in_gamma() -> None:
     digits = _first("mnist-5k", 300)
-    plain = _population(SETTINGS, digits, 1, gains=(0.0,))
-    normed = _population(SETTINGS, digits, 1, gains=(1.0, 2.0))
+    plain = _population(SETTINGS, digits, 1, "sigmoid", (0.0,))
+    normed = _population(SETTINGS, digits, 1, "sigmoid", (1.0, 2.0))
     for name in plain.net.weight_names():
         for member in range(2):
             assert torch.equal(plain.params[name][0], normed.params[name][member])
@@ -66,3 +66,5 @@ def test_a_wider_gain_leaves_less_of_the_sigmoid_straight() -> None:
     record = experiments.run("reversal", "smoke", progress=False)
     start = record.linearity.isel(step=0).mean(["seed", "layer", "learning_rate", "size"])
     assert float(start.sel(arm="γ₀ = 2 (batch)")) < float(start.sel(arm="batch")) < 1
+    straight = record.linearity.sel(arm="straight units (batch)")
+    np.testing.assert_allclose(straight, 1, atol=1e-6)
