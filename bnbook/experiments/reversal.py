@@ -191,7 +191,7 @@ def _accuracy(population: Population, buffers: Tensors) -> Tensor:
 def plan(scale: str) -> Measurement:
     """More seeds and longer runs at larger scales."""
     seeds, settings = {
-        "smoke": (2, Reversal(steps=6, looks=3)),
+        "smoke": (3, Reversal(learning_rates=(0.1, 1.0), steps=8, looks=5)),
         "book": (5, Reversal()),
         "paper": (
             10,

@@ -1,0 +1,114 @@
+"""Outcomes by factor: what each of them is, on made-up records."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bnbook import outcomes
+from bnbook.experiments import activations
+from bnbook.experiments.reversal import ARMS
+
+STEPS = [0, 1, 3, 7]
+SEEDS = 4
+
+
+def study() -> xr.Dataset:
+    """A factor study whose accuracy rises by a quarter a look, and more with BN than without."""
+    names = list(product(activations.ACTIVATIONS, activations.OPTIMIZERS, activations.NORMS))
+    arms = ["+".join(parts) for parts in names]
+    rng = np.random.default_rng(0)
+    gain = np.array([0.1 * (norm == "batch") + 0.05 * (opt == "adam") for _, opt, norm in names])
+    path = np.linspace(0, 0.75, len(STEPS))
+    values = (path + gain[:, None])[:, None, :, None, None] * np.ones((1, SEEDS, 1, 2, 3))
+    values = values + 1e-3 * rng.normal(size=(len(arms), SEEDS, 1, 1, 1))
+    coords = {
+        "arm": arms,
+        "seed": range(SEEDS),
+        "step": STEPS,
+        "split": ["train", "test"],
+        "statistics": ["batch", "population", "precise"],
+    }
+    accuracy = xr.DataArray(values, coords, tuple(coords))
+    rate = xr.ones_like(accuracy.isel(step=0, split=0, statistics=0, drop=True))
+    return xr.Dataset({"accuracy": accuracy, "learning_rate": rate})
+
+
+def test_an_outcome_has_every_factor_and_seed() -> None:
+    found = outcomes.factor_study(study())
+    assert dict(found.sizes) == {"activation": 5, "optimizer": 2, "norm": 2, "seed": SEEDS}
+
+
+def test_training_is_the_mean_over_looks_after_the_first_and_final_the_last() -> None:
+    cell = {"activation": "tanh", "optimizer": "sgd", "norm": "batch"}
+    found = outcomes.factor_study(study()).sel(cell).mean("seed")
+    assert found.training.item() == pytest.approx(0.1 + (0.25 + 0.5 + 0.75) / 3, abs=2e-3)
+    assert found.final.item() == pytest.approx(0.85, abs=2e-3)
+
+
+def test_a_network_that_diverged_ends_at_chance() -> None:
+    made = study()
+    made.accuracy[0, 0, -1] = np.nan
+    cell = {"activation": "relu", "optimizer": "sgd", "norm": "none", "seed": 0}
+    assert outcomes.factor_study(made).final.sel(cell).item() == outcomes.CHANCE
+
+
+def test_the_unclean_comparison_is_the_sum_of_two_clean_ones() -> None:
+    found = outcomes.comparisons(study()).final.mean(["seed", "activation"])
+    sgd, adam, unclean = (found.sel(comparison=name).item() for name in outcomes.COMPARISONS)
+    assert sgd == pytest.approx(0.1, abs=2e-3)
+    assert adam == pytest.approx(0.1, abs=2e-3)
+    assert unclean == pytest.approx(0.15, abs=2e-3)
+
+
+def test_columns_of_the_table_name_optimizer_and_norm() -> None:
+    found = outcomes.as_table(outcomes.factor_study(study()))
+    assert found.arm.values.tolist() == ["sgd+none", "sgd+batch", "adam+none", "adam+batch"]
+    assert found.final.sel(arm="adam+batch").mean().item() == pytest.approx(0.9, abs=2e-3)
+
+
+def test_shares_of_a_study_that_two_factors_decide() -> None:
+    made = outcomes.factor_study(study())
+    share = outcomes.study_shares(made, "final").share.mean("seed")
+    # (0.1/2)² and (0.05/2)² are as 4 to 1
+    assert share.sel(effect="norm").item() == pytest.approx(0.8, abs=0.01)
+    assert share.sel(effect="optimizer").item() == pytest.approx(0.2, abs=0.01)
+    among = outcomes.study_shares(made, "final", "with BN").share.mean("seed")
+    assert among.sel(effect="optimizer").item() == pytest.approx(1, abs=0.02)
+
+
+def reversal() -> xr.Dataset:
+    """Gaps that depend on the learning rate alone."""
+    rates, sizes, steps = [0.1, 1.0], [10, 20], [0, 1, 2, 4, 8]
+    kinds = ["batch", "precise"]
+    coords = {
+        "arm": list(ARMS),
+        "seed": range(SEEDS),
+        "learning_rate": rates,
+        "size": sizes,
+        "step": steps,
+        "statistics": kinds,
+    }
+    rng = np.random.default_rng(1)
+    shape = tuple(len(each) for each in coords.values())
+    values = 0.5 + 1e-4 * rng.normal(size=shape)
+    values[1:] += np.array([0.1, 0.3])[:, None, None, None]
+    return xr.Dataset({"accuracy": xr.DataArray(values, coords, tuple(coords))})
+
+
+def test_a_gap_is_to_the_network_without_bn_of_the_same_seed() -> None:
+    found = outcomes.gaps(reversal()).gap
+    assert "none" not in found.arm.values
+    assert found.sel(learning_rate=1.0).mean().item() == pytest.approx(0.3, abs=1e-3)
+
+
+@pytest.mark.parametrize("statistics", ["all", "precise"])
+def test_what_decides_the_gap_is_found_and_the_shares_add_up(statistics: str) -> None:
+    share = outcomes.gap_shares(reversal(), statistics).share.mean("seed")
+    assert share.effect.values[0] == "learning rate"
+    assert share.isel(effect=0).item() == pytest.approx(1, abs=0.01)
+    assert share.effect.values[-1] == "all others"
+    assert share.sum().item() == pytest.approx(1)
