@@ -17,16 +17,20 @@ from functools import cache
 import xarray as xr
 
 from bnbook import chapters
+from bnbook.claims._advice import Advice, DecisionTable
 from bnbook.claims._claim import Claim, ClaimError
 from bnbook.claims._judgement import Judgement, Table, weigh
 from bnbook.text import unknown
 
 __all__ = [
+    "Advice",
     "Bare",
     "Claim",
     "ClaimError",
+    "DecisionTable",
     "Judgement",
     "Table",
+    "advise",
     "chapter_names",
     "get",
     "glue",
@@ -97,6 +101,12 @@ def table(
         {each.name: each.title for each in book},
         {each.name: each.question for each in book},
     )
+
+
+def advise(rows: Iterable[Advice], scale: str | None = None) -> DecisionTable:
+    """The decision table of `rows`: each takes its advice from the verdict on its claim."""
+    rows = list(rows)
+    return DecisionTable.of(rows, table(scale=scale, ids={row.claim for row in rows}).judgements)
 
 
 class Bare(str):

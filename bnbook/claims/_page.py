@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from html import escape
 
+from bnbook.claims._advice import DecisionTable
 from bnbook.claims._claim import Claim
 from bnbook.claims._judgement import Judgement, Table, tally
 from bnbook.stats import LEVEL, Verdict
@@ -104,6 +105,28 @@ def _mark(judgement: Judgement, page: str) -> str:
         f'<a class="bn-mark bn-verdict-{verdict}" href="{page}#{anchor(claim.id)}" '
         f'title="{words}" aria-label="{words}" '
         f'style="color:var(--bn-verdict, currentColor)">{SIGNS[verdict]}</a>'
+    )
+
+
+def decision_table(table: DecisionTable) -> str:
+    """Situations, advice, and the claim with its effect and verdict behind each."""
+    columns = ("When", "Then", "Because of", f"Effect [{LEVEL:.0%} interval]", "Verdict")
+    rows = "".join(
+        _row(
+            each.verdict,
+            (
+                escape(each.advice.when),
+                f"<strong>{escape(each.text)}</strong>",
+                f'<a href="#{anchor(each.advice.claim)}">{escape(each.basis)}</a>',
+                escape(f"{each.effect} {each.unit}".rstrip()),
+                verdict_word(each.verdict),
+            ),
+        )
+        for each in table.rows
+    )
+    return (
+        '<div class="bn-decisions" style="overflow-x:auto">'
+        f'<table style="{TABLE}">{_head(columns)}<tbody>{rows}</tbody></table></div>'
     )
 
 

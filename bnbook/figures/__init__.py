@@ -8,6 +8,7 @@ from bnbook.figures.effects import effects
 from bnbook.figures.figure import Drawing, Figure
 from bnbook.figures.functions import functions
 from bnbook.figures.heatmap import heatmap
+from bnbook.figures.histogram import histogram
 from bnbook.figures.percentiles import percentiles
 from bnbook.figures.roc import roc
 from bnbook.figures.scatter import scatter
@@ -22,6 +23,7 @@ __all__ = [
     "effects",
     "functions",
     "heatmap",
+    "histogram",
     "percentiles",
     "roc",
     "scatter",

@@ -1,0 +1,250 @@
+"""The records of the chapter on small batches, turned into what its claims and figures need."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bnbook.stats import paired
+
+SMALL, USUAL = 2, 32  # the smallest batch that BN can train on, and Wu and He's usual one
+MATCHED = 0.05  # the learning rate of all arms where it is not tuned
+SEVERE = 3  # the level at which a mismatch is judged; the chapter shows all
+SETTINGS = ("η matched", "η tuned")
+
+
+def by_size(record: xr.Dataset) -> xr.Dataset:
+    """`batch-sizes` by setting, budget, arm and m instead of by arm and learning rate.
+
+    Tuned is the rate with the highest validation accuracy averaged over the *other* seeds, for
+    each arm, size and budget. Diverged networks have the accuracy of chance, so no run is left
+    out; NaN is what was not trained.
+    """
+    unfolded = _unfolded(record, "m", ", m = ", int)
+    matched = unfolded.sel(rate=MATCHED, drop=True)
+    both = xr.concat([matched, _tuned(unfolded, unfolded.validation)], "setting")
+    both = both.drop_vars(["validation", "gradient"])
+    both = both.assign(diverged_at=xr.full_like(matched.gradient.isel(m=0, drop=True), np.nan))
+    both["m"].attrs["long_name"] = "batch size m"
+    both["accuracy"].attrs = {"units": "1", "long_name": "accuracy"}
+    both["loss"].attrs = {"units": "nat", "long_name": "loss"}
+    return both.assign_coords(setting=list(SETTINGS))
+
+
+def gradients(record: xr.Dataset) -> xr.Dataset:
+    """First-layer gradient norm before training, by arm and m (the same at every rate)."""
+    found = _unfolded(record, "m", ", m = ", int)[["gradient"]].isel(rate=0, drop=True)
+    none_lost = xr.full_like(found.gradient.isel(m=0, drop=True), np.nan)
+    found["m"].attrs["long_name"] = "batch size m"
+    return found.assign(diverged_at=none_lost)
+
+
+def _unfolded(record: xr.Dataset, dim: str, between: str, kind: type) -> xr.Dataset:
+    """Arms "batch, m = 2" as arm "batch" at m = 2, the arms in the order of the record."""
+    pairs = [str(arm).split(between) for arm in record.arm.values]
+    names = list(dict.fromkeys(norm for norm, _ in pairs))
+    settings = list(dict.fromkeys(kind(value) for _, value in pairs))
+    index = pd.MultiIndex.from_tuples(
+        [(norm, kind(value)) for norm, value in pairs], names=["norm", dim]
+    )
+    coords = xr.Coordinates.from_pandas_multiindex(index, "arm")
+    unfolded = record.drop_vars("arm").assign_coords(coords).unstack("arm")
+    return unfolded.rename(norm="arm").sel({"arm": names, dim: settings})
+
+
+def _tuned(values: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
+    """`values` of each seed at the rate whose scores are highest on average over other seeds."""
+    others = (scores.sum("seed") - scores).where(scores.notnull(), -1.0)
+    return values.isel(rate=others.argmax("rate")).drop_vars("rate")
+
+
+def used(record: xr.Dataset) -> xr.DataArray:
+    """Test accuracy by population statistics (setting, budget, arm, m, seed)."""
+    accuracy = by_size(record).accuracy
+    return accuracy.sel(split="test", statistics="population", drop=True)
+
+
+def lost(accuracy: xr.DataArray, arm: str) -> xr.DataArray:
+    """How much of its lead over no normaliser an arm loses from m = 32 to m = 2."""
+    lead = paired(accuracy, arm, "none")
+    return lead.sel(m=USUAL, drop=True) - lead.sel(m=SMALL, drop=True)
+
+
+def best(record: xr.Dataset) -> xr.DataArray:
+    """`used` where every arm has its tuned learning rate and equally many examples."""
+    return used(record).sel(setting="η tuned", budget="equal examples", drop=True)
+
+
+def degradation(record: xr.Dataset) -> xr.DataArray:
+    """What BN loses, by learning rate and budget."""
+    every = lost(used(record), "batch")
+    parts = {
+        f"{setting}, {budget}": every.sel(setting=setting, budget=budget, drop=True)
+        for setting in SETTINGS
+        for budget in ("equal examples", "equal steps")
+    }
+    return _stacked(parts, "comparison")
+
+
+def weight_std(record: xr.Dataset) -> xr.DataArray:
+    """How much less Weight Standardization loses than BN, and by how much it is behind at most."""
+    accuracy = best(record)
+    large = (
+        used(record).sel(setting="η tuned", budget="equal steps", drop=True).isel(m=-1, drop=True)
+    )
+    parts = {
+        "steadier from m = 32 to 2": lost(accuracy, "batch") - lost(accuracy, "weight-std"),
+        "weaker at the largest m": paired(large, "batch", "weight-std"),
+    }
+    return _stacked(parts, "part")
+
+
+def both_together(record: xr.Dataset) -> xr.DataArray:
+    """WS+BN against the best other arm over all sizes that all can train, and its own loss."""
+    accuracy = best(record)
+    overall = accuracy.drop_sel(arm="ghost").sel(m=accuracy.m > 1).mean("m")
+    others = overall.drop_sel(arm="weight-std+batch")
+    rival = str(others.arm[int(others.mean("seed").argmax("arm"))].values)
+    parts = {
+        "best on average over m ≥ 2": paired(overall, "weight-std+batch", rival),
+        "not cured at m = 2": lost(accuracy, "weight-std+batch"),
+    }
+    return _stacked(parts, "part")
+
+
+def renorm(record: xr.Dataset) -> xr.DataArray:
+    """Batch Renorm against BN at two sizes, and whether it recovers half of what BN loses."""
+    accuracy = best(record)
+    parts = {
+        f"better than BN at m = {m}": paired(accuracy.sel(m=m, drop=True), "renorm", "batch")
+        for m in (SMALL, 4)
+    }
+    parts["over half of BN's loss at m = 2 recovered"] = lost(accuracy, "batch") / 2 - lost(
+        accuracy, "renorm"
+    )
+    return _stacked(parts, "part")
+
+
+def loss_parts(record: xr.Dataset) -> xr.DataArray:
+    """The test loss of BN (m, part, seed) as a sum of four.
+
+    training noise     loss on training examples as training sees them, by batch statistics
+    generalisation     what test examples add to that, still by batch statistics
+    discrepancy        what precise population statistics add to those of the batch
+    EMA                what the running average adds to precise statistics
+    """
+    tuned = by_size(record).sel(setting="η tuned", budget="equal examples", arm="batch", drop=True)
+    loss = tuned.loss.sel(m=tuned.m > 1)
+    seen, batch, precise, running = (
+        loss.sel(split=split, statistics=statistics, drop=True)
+        for split, statistics in (
+            ("train", "batch"),
+            ("test", "batch"),
+            ("test", "precise"),
+            ("test", "population"),
+        )
+    )
+    parts = {
+        "training noise": seen,
+        "generalisation": batch - seen,
+        "discrepancy": precise - batch,
+        "EMA": running - precise,
+    }
+    return _stacked(parts, "part")
+
+
+def excess(record: xr.Dataset) -> xr.DataArray:
+    """What three parts of the loss add at the small batch to what they are at the usual one."""
+    parts = loss_parts(record)
+    more = parts.sel(m=SMALL, drop=True) - parts.sel(m=USUAL, drop=True)
+    return more.sel(part=["training noise", "discrepancy", "EMA"])
+
+
+def unfair(record: xr.Dataset) -> xr.DataArray:
+    """Test accuracy of `few-classes` (arm, batches, seed); diverged networks have chance's."""
+    final = record.accuracy.sel(split="test", statistics="population", drop=True).isel(
+        step=-1, drop=True
+    )
+    return _unfolded(final.fillna(0.1).to_dataset(name="accuracy"), "batches", ", ", str).accuracy
+
+
+def few_classes(record: xr.Dataset) -> xr.DataArray:
+    """What batches of two classes cost BN beyond no normaliser, and what two cures win back."""
+    accuracy = unfair(record)
+    lead = paired(accuracy, "batch", "none")
+    two = accuracy.sel(batches="2 classes", drop=True)
+    parts = {
+        "BN loses more than no normaliser": lead.sel(batches="shuffled", drop=True)
+        - lead.sel(batches="2 classes", drop=True),
+        "Batch Renorm is better than BN": paired(two, "renorm", "batch"),
+        "Ghost groups are better than BN": paired(two, "ghost", "batch"),
+    }
+    return _stacked(parts, "part")
+
+
+def mismatch(record: xr.Dataset) -> xr.DataArray:
+    """For each kind: BN's loss beyond that of no normaliser, and what two repairs win back.
+
+    Adapted to 64 unlabelled examples with a pseudo-count of 16, a typical choice of the source.
+    """
+    plain = record.accuracy.sel(statistics="population", drop=True)
+    adapted = record.adapted.sel(arm="batch", examples=64, pseudo_count=16.0, drop=True)
+    drop = paired(
+        plain.sel(level=0, drop=True) - plain.sel(level=SEVERE, drop=True), "batch", "none"
+    )
+    at = plain.sel(level=SEVERE, drop=True)
+    parts = {}
+    for kind in record.kind.values:
+        parts[f"{kind}: BN loses more than no normaliser"] = drop.sel(kind=kind, drop=True)
+        gain = adapted.sel(level=SEVERE, drop=True) - at.sel(arm="batch", drop=True)
+        parts[f"{kind}: adapting repairs"] = gain.sel(kind=kind, drop=True)
+        renormed = paired(at, "renorm", "batch").sel(kind=kind, drop=True)
+        parts[f"{kind}: Batch Renorm repairs"] = renormed
+    return _stacked(parts, "part")
+
+
+def in_use(record: xr.Dataset) -> xr.Dataset:
+    """Test accuracy of `mismatch` by what a network is and which statistics it uses.
+
+    Arms: networks by population statistics, and two more ways to use that with BN: by the
+    statistics of test batches, and adapted to 64 unlabelled examples. Over kind, level and
+    pseudo_count, which only the last depends on.
+    """
+    plain = record.accuracy.sel(statistics="population", drop=True)
+    batch = record.accuracy.sel(arm="batch", statistics="batch", drop=True)
+    adapted = record.adapted.sel(arm="batch", examples=64, drop=True)
+    ways = {"test batches (batch)": batch, "adapted (batch)": adapted}
+    parts = [plain.expand_dims(pseudo_count=record.pseudo_count)]
+    for name, values in ways.items():
+        if "pseudo_count" not in values.dims:
+            values = values.expand_dims(pseudo_count=record.pseudo_count)
+        parts.append(values.expand_dims(arm=[name]))
+    accuracy = xr.concat(parts, "arm", coords="minimal", compat="override")
+    accuracy.attrs = {"units": "1", "long_name": "test accuracy"}
+    return accuracy.to_dataset(name="accuracy")
+
+
+def films(record: xr.Dataset) -> xr.DataArray:
+    """Test accuracy of `correlated-rows` (arm, rows, seed), each arm at its tuned rate.
+
+    The rate is chosen by the other seeds' accuracy on training films, population statistics.
+    """
+    unfolded = _unfolded(record[["accuracy"]], "rows", ", ", str)
+    scores = unfolded.accuracy.sel(split="train", statistics="population", drop=True)
+    accuracy = _tuned(unfolded, scores).accuracy
+    return accuracy.sel(split="test", statistics="population", drop=True)
+
+
+def law_distance(record: xr.Dataset) -> xr.DataArray:
+    """Distance from the law, for Gaussian values and for the units of trained networks."""
+    parts = {
+        f"{arm} values, m = {m}": record.all_units.sel(arm=arm, m=m, drop=True)
+        for arm in ("Gaussian", "trained")
+        for m in (2, 4)
+    }
+    return _stacked(parts, "values")
+
+
+def _stacked(parts: dict[str, xr.DataArray], dim: str) -> xr.DataArray:
+    return xr.concat(list(parts.values()), dim).assign_coords({dim: list(parts)})
