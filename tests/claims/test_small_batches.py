@@ -11,12 +11,13 @@ from bnbook.claims import Advice, ClaimError, DecisionTable
 from bnbook.claims._judgement import weigh
 from bnbook.claims._small_batches import _tuned, by_size, films, loss_parts, unfair
 from bnbook.claims.small_batches import ADVICE
-from tests.claims.made_up import CLAIM, STRATIFIED, record
+from tests.claims.made_up import CLAIM, STRATIFIED, by_activation, record
 
 
 def test_a_seed_takes_the_rate_that_is_best_for_the_other_seeds() -> None:
-    scores = xr.DataArray([[0.9, 0.2], [0.1, 0.3], [0.1, 0.35]], dims=("seed", "rate"))
-    values = xr.Dataset({"rate_taken": (("seed", "rate"), [[0, 1]] * 3)})
+    coords = {"rate": [0.1, 0.2]}
+    scores = xr.DataArray([[0.9, 0.2], [0.1, 0.3], [0.1, 0.35]], coords, ("seed", "rate"))
+    values = xr.Dataset({"rate_taken": (("seed", "rate"), [[0, 1]] * 3)}, coords)
     taken = _tuned(values, scores).rate_taken
     # without seed 0 the second rate is ahead; with it, the first, although it is worst for both
     assert taken.values.tolist() == [1, 0, 0]
@@ -66,7 +67,7 @@ def test_advice_follows_the_verdict() -> None:
 
 
 def test_advice_can_rest_on_one_stratum() -> None:
-    judgement = weigh(STRATIFIED, record(), "smoke")
+    judgement = weigh(STRATIFIED, by_activation(relu=0.2, tanh=-0.2), "smoke")
     for stratum, (_, verdict) in judgement.strata.items():
         given = Advice("always", STRATIFIED.id, "do", "do not", stratum).given(judgement)
         assert given.verdict == verdict
