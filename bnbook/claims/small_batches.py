@@ -27,6 +27,7 @@ __all__ = [
     "ADVICE",
     "CLAIMS",
     "POSITION",
+    "QUESTION",
     "TITLE",
     "by_size",
     "films",
@@ -38,6 +39,7 @@ __all__ = [
 
 TITLE = "Small-batch failure and its cures"
 POSITION = 7
+QUESTION = "What fails when batches are small or unfair, and what cures it?"
 MATTERS = 0.02  # accuracy
 
 FINAL = "Test accuracy by population statistics, after equally many examples, each arm at the best "
