@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from bnbook import claims as ledger
 from bnbook import data as tables
 from bnbook import experiments as questions
 from bnbook import norms as normalisers
@@ -37,16 +38,36 @@ class Page:
         return self.markdown
 
 
+ARMS_NAMED = 12
+"""Most arms of an experiment that are named; of more, the first few and the last are."""
+
+ELSEWHERE = "Beside the claims"
+"""Heading of what no claim rests on."""
+
+
 def experiments() -> Page:
-    """Every experiment: its question, its arms, and what it costs at each scale."""
-    entries = []
-    for name in questions.names():
-        experiment = questions.get(name)
-        plans = {scale: experiment.plan(scale) for scale in questions.SCALES}
-        arms = dict.fromkeys(arm for plan in plans.values() for arm in plan.arm_names)
-        cost = "; ".join(f"*{scale}* {plan.cost()}" for scale, plan in plans.items())
-        entries.append((f"`{name}`", f"{experiment.question}\n\nArms: {', '.join(arms)}. {cost}."))
-    return _definitions(entries)
+    """Every experiment by chapter: its question, its arms, and what it costs at each scale."""
+    return _by_chapter({name: _experiment(name) for name in questions.names()}, _chapter_of())
+
+
+def _experiment(name: str) -> tuple[str, str]:
+    """The entry of one experiment."""
+    experiment = questions.get(name)
+    plans = {scale: experiment.plan(scale) for scale in questions.SCALES}
+    arms = list(dict.fromkeys(arm for plan in plans.values() for arm in plan.arm_names))
+    named = arms if len(arms) <= ARMS_NAMED else [*arms[:4], "…", arms[-1]]
+    cost = "; ".join(f"*{scale}* {plan.cost()}" for scale, plan in plans.items())
+    count = f"{len(arms)} arm{'' if len(arms) == 1 else 's'}"
+    return f"`{name}`", f"{experiment.question}\n\n{count}: {' | '.join(named)}. {cost}."
+
+
+def _chapter_of() -> dict[str, str]:
+    """Experiment -> title of the first chapter that rests a claim on it."""
+    found: dict[str, str] = {}
+    for chapter, title in ledger.table(ids=()).titles.items():
+        for claim in ledger.ledger(chapter).values():
+            found.setdefault(claim.experiment, title)
+    return found
 
 
 def costs() -> Page:
@@ -78,14 +99,20 @@ def data_sets() -> Page:
 
 
 def probes() -> Page:
-    """Every probe: definition, unit, dimensions and source."""
-    entries = []
-    for name in instruments.names():
-        kind = instruments.get(name)
-        dims = " × ".join(kind.dims) or "one number"
-        term = f"`{name}` · unit {kind.unit} · {dims} · {{cite:t}}`{kind.source}`"
-        entries.append((term, _documentation(kind)))
-    return _definitions(entries)
+    """Every probe by the chapter that first uses it: definition, unit, dimensions and source."""
+    used: dict[str, str] = {}
+    for experiment, title in _chapter_of().items():
+        for probe in getattr(questions.get(experiment).plan("book"), "probes", ()):
+            used.setdefault(probe.name, title)
+    return _by_chapter({name: _probe(name) for name in instruments.names()}, used)
+
+
+def _probe(name: str) -> tuple[str, str]:
+    """The entry of one probe."""
+    kind = instruments.get(name)
+    dims = " × ".join(kind.dims) or "one number"
+    term = f"`{name}` · unit {kind.unit} · {dims} · {{cite:t}}`{kind.source}`"
+    return term, _documentation(kind)
 
 
 def norms() -> Page:
@@ -137,6 +164,16 @@ def records(scale: str | None = None) -> Page:
 def _documentation(thing: object) -> str:
     """A docstring as Markdown: BibTeX keys cited, indented blocks kept as they stand."""
     return _KEY.sub(r"{cite:t}`\g<0>`", inspect.getdoc(thing) or "")
+
+
+def _by_chapter(entries: Mapping[str, tuple[str, str]], chapter_of: Mapping[str, str]) -> Page:
+    """A definition list under the title of each chapter, in the order of the book."""
+    parts = []
+    for title in [*dict.fromkeys(chapter_of.values()), ELSEWHERE]:
+        own = [entry for name, entry in entries.items() if chapter_of.get(name, ELSEWHERE) == title]
+        if own:
+            parts += [f":::{{rubric}} {title}\n:::", _definitions(own).markdown]
+    return Page("\n\n".join(parts))
 
 
 def _definitions(entries: Iterable[tuple[str, str]]) -> Page:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bnbook import data, experiments, instruments
+from itertools import chain
+
+from bnbook import claims, data, experiments, instruments, probes
 
 
 def test_costs_are_those_of_every_plan_at_every_scale() -> None:
@@ -23,3 +25,30 @@ def test_every_data_set_is_listed_with_its_size_and_origin() -> None:
     for row in data.describe():
         assert f"`{row['name']}` | {row['train']:,} + {row['test']:,}" in text
         assert row["origin"] in text
+
+
+def sections(page: instruments.Page) -> dict[str, list[str]]:
+    """The names that are defined, by heading."""
+    found: dict[str, list[str]] = {}
+    for line in page.markdown.splitlines():
+        if line.startswith(":::{rubric} "):
+            found[line.removeprefix(":::{rubric} ")] = []
+        elif line.startswith("`"):
+            found[list(found)[-1]].append(line.split("`")[1])
+    return found
+
+
+def test_every_experiment_stands_once_under_the_first_chapter_that_rests_a_claim_on_it() -> None:
+    found = sections(instruments.experiments())
+    assert sorted(chain.from_iterable(found.values())) == sorted(experiments.names())
+    titles = claims.table(ids=()).titles
+    for title, names in found.items():
+        for name in names:
+            users = [c for c in titles if name in {x.experiment for x in claims.ledger(c).values()}]
+            assert title == (titles[users[0]] if users else instruments.ELSEWHERE)
+
+
+def test_every_probe_stands_once_in_a_chapter_that_uses_it() -> None:
+    found = sections(instruments.probes())
+    assert sorted(chain.from_iterable(found.values())) == sorted(probes.names())
+    assert "gradient_shift" in found["Covariate shift"]
