@@ -19,6 +19,7 @@ ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
 ARMS = tuple(f"{activation}{bn}" for activation in ACTIVATIONS for bn in ("", "+batch"))
 ABOUT = {
     "weight_gradient": ("1", "‖∂L/∂W‖"),
+    "signal_gradient": ("1", "‖∂L/∂z‖"),
     "rank": ("1", "effective rank"),
     "orthogonality_gap": ("1", "orthogonality gap"),
 }
@@ -40,9 +41,10 @@ class Deep:
 
 
 def measure(settings: Deep, seed: int) -> xr.Dataset:
-    """Layer by layer, counted from 0: the norm of the weights' gradient (the head's is left out),
-    and rank and orthogonality gap of what the nonlinearity is given. All arms of a seed share
-    weights, up to the gain, and the batch.
+    """Layer by layer, counted from 0, of all arms, which share weights up to the gain, and batch.
+
+    weight_gradient, signal_gradient   norms of ∂L/∂W, and of ∂L/∂z of what the linear map gives
+    rank, orthogonality_gap            of what the nonlinearity is given
     """
     train = data.load(settings.data).train
     chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
@@ -59,7 +61,8 @@ def measure(settings: Deep, seed: int) -> xr.Dataset:
             seen = one_pass(net, x, y)
             z = torch.stack([each.detach() for each in seen.trace.inputs])
             found[0, i, j] = [g.norm().item() for g in seen.weights[:-1]]
-            found[1, i, j], found[2, i, j] = effective_rank(z), orthogonality_gap(z)
+            found[1, i, j] = [g.norm().item() for g in seen.signals]
+            found[2, i, j], found[3, i, j] = effective_rank(z), orthogonality_gap(z)
     dims = ("arm", "gain", "layer")
     return xr.Dataset(
         {
@@ -73,7 +76,7 @@ def measure(settings: Deep, seed: int) -> xr.Dataset:
 def plan(scale: str) -> Measurement:
     """The same networks at every scale, fewer gains for the tests."""
     seeds, settings = {
-        "smoke": (5, Deep(layers=21, width=30, batch_size=16, gains=(math.sqrt(0.5), 1.0))),
+        "smoke": (5, Deep(layers=26, width=30, batch_size=16, gains=(math.sqrt(0.5), 1.0))),
         "book": (10, Deep()),
         "paper": (20, Deep(width=300, layers=100)),
     }[scale]

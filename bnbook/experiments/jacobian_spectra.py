@@ -3,6 +3,8 @@ without BN."""
 
 from __future__ import annotations
 
+import xarray as xr
+
 from bnbook import probes
 from bnbook.experiments.base import Experiment
 from bnbook.nets import MLP
@@ -28,6 +30,12 @@ def arms() -> tuple[Arm, ...]:
         for activation in ACTIVATIONS
         for norm, suffix in (("none", ""), ("batch", "+batch"))
     )
+
+
+def of_activation(record: xr.Dataset, activation: str) -> xr.Dataset:
+    """The arms of one activation, under the names of their normalisers, "none" and "batch"."""
+    both = record.sel(arm=[activation, f"{activation}+batch"])
+    return both.assign_coords(arm=["none", "batch"])
 
 
 def plan(scale: str) -> Plan:

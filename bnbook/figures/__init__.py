@@ -3,6 +3,7 @@
 from bnbook.figures.cats import cats
 from bnbook.figures.contours import contours
 from bnbook.figures.curves import curves
+from bnbook.figures.density import density
 from bnbook.figures.dots import dots
 from bnbook.figures.effects import effects
 from bnbook.figures.figure import Drawing, Figure
@@ -19,6 +20,7 @@ __all__ = [
     "cats",
     "contours",
     "curves",
+    "density",
     "dots",
     "effects",
     "functions",
