@@ -20,9 +20,9 @@ EXAMPLES = 16
 FLOOR = 1e-3
 """Singular values below it count as this much where a logarithm is taken."""
 
-PER_DECADE = 8
-CENTRES = tuple(10 ** ((2 * i + 1) / (2 * PER_DECADE) - 4) for i in range(6 * PER_DECADE))
-"""Middles of bins of equal width in log σ, from 10⁻⁴ to 10²."""
+PER_DECADE = 6
+CENTRES = tuple(10 ** ((2 * i + 1) / (2 * PER_DECADE) - 3) for i in range(5 * PER_DECADE))
+"""Middles of bins of equal width in log σ, from 10⁻³ to 10²."""
 
 LINEAR = tuple((2 * i + 1) / 80 for i in range(40))
 """Middles of bins of equal width from 0 to 1."""
@@ -102,10 +102,10 @@ class JacobianDensity(Probe):
     examples: int = EXAMPLES
 
     def __call__(self, s: Snapshot) -> Tensor:
-        edges = torch.logspace(-4, 2, len(self.singular_values) + 1, dtype=torch.float64)
+        edges = torch.logspace(-3, 2, len(self.singular_values) + 1, dtype=torch.float64)
         found = layer_spectra(s, self.layers, self.kinds, self.examples)
         parts = [shares(each.flatten(2), edges, catch=True) for each in found]
-        return torch.stack(parts, dim=2) * (len(self.singular_values) / 6)
+        return torch.stack(parts, dim=2) * (len(self.singular_values) / 5)
 
 
 @probe(unit="1", dims=("kind", "layer", "value"), source="chang2017why")
