@@ -51,7 +51,7 @@ def growth_of_abs(answer: float) -> str | None:
     return "that is not E[φ′²]/Var φ for φ(z) = |z|"
 
 
-def layers_to_a_thousand(answer: float) -> str | None:
+def layers_to_a_thousand(answer: float | int) -> str | None:
     """Whole layers of relu and BN over which ‖∂L/∂z‖ grows a thousandfold."""
     expected = math.ceil(2 * math.log(1000) / math.log(math.pi / (math.pi - 1)))
     if answer == expected:
