@@ -47,7 +47,7 @@ test: $(VENV)/dev  ## the tests of the package, at smoke scale
 
 test-pages: $(VENV)/dev  ## the tests of the built pages, and of the pages in Chromium (after make book)
 	@test -e $(HTML)/index.html || { echo "No pages yet: run 'make book' first."; exit 1; }
-	$(BIN)/python -m pytest -n 2 tests/book tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/book tests/browser
 
 lint: $(VENV)/dev  ## style, format, and the direction of imports
 	$(BIN)/ruff check .

@@ -29,10 +29,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`page`: every page of the table of contents; `chapter`: those of numbered parts."""
+    """`page`: every page of the table of contents; `chapter`: those of numbered parts.
+
+    Under `--dist loadgroup` one worker has all tests of a page, so that a page is read, and opened
+    in a browser, once.
+    """
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     if "page" in metafunc.fixturenames:
-        metafunc.parametrize("page", [toc["root"], *_files(toc["parts"])])
+        pages = [toc["root"], *_files(toc["parts"])]
+        metafunc.parametrize(
+            "page",
+            [pytest.param(page, marks=pytest.mark.xdist_group(page)) for page in pages],
+            scope="session",
+        )
     if "chapter" in metafunc.fixturenames:
         numbered = [part for part in toc["parts"] if part.get("numbered")]
         metafunc.parametrize("chapter", list(_files(numbered)))

@@ -63,16 +63,25 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def visit(browser: Browser, site: str) -> Iterator[Callable[..., View]]:
-    """Open a page of the book; pages stay open, so that tests of one share it."""
-    contexts = []
+    """Open a page of the book; its views stay open, for tests to share, until another page's."""
+    views: dict[tuple[str, str, str], View] = {}
 
-    @functools.cache
     def open_page(name: str, size: str = "wide", theme: str = "light") -> View:
+        if any(page != name for page, *_ in views):
+            close()
+        if (name, size, theme) not in views:
+            views[name, size, theme] = opened(name, size, theme)
+        return views[name, size, theme]
+
+    def close() -> None:
+        while views:
+            views.popitem()[1].page.context.close()
+
+    def opened(name: str, size: str, theme: str) -> View:
         width, height = SIZES[size]
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
         )
-        contexts.append(context)
         view = View(context.new_page())
 
         def guard(route: Route) -> None:
@@ -94,5 +103,4 @@ def visit(browser: Browser, site: str) -> Iterator[Callable[..., View]]:
         return view
 
     yield open_page
-    for context in contexts:
-        context.close()
+    close()
