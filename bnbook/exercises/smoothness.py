@@ -14,7 +14,7 @@ from torch import Tensor
 from bnbook import experiments
 from bnbook.claims.smoothness import by_network
 from bnbook.exercises import Exercise
-from bnbook.stats import log_ratio
+from bnbook.stats import log_ratio, steps_to
 
 TITLE = "Smoothness of the loss"
 POSITION = 6
@@ -158,6 +158,50 @@ def filter_normalised(answer: Callable[[Any, Any], Any]) -> str | None:
     return None
 
 
+def plain_shortcut(answer: Callable[..., Tensor]) -> str | None:
+    """Every second pixel of x, and zeros for the channels that it lacks."""
+    for shape, channels in (((2, 3, 6, 8), 6), ((1, 2, 5, 7), 3), ((2, 4, 4, 4), 4)):
+        x = drawn(*shape)
+        found = answer(x, channels)
+        expected = x.new_zeros(shape[0], channels, (shape[2] + 1) // 2, (shape[3] + 1) // 2)
+        expected[:, : shape[1]] = x[:, :, ::2, ::2]
+        if found.shape != expected.shape:
+            return (
+                f"from {shape} to {channels} channels it gives {tuple(found.shape)}; a "
+                f"convolution of stride 2 with one pixel of padding gives {tuple(expected.shape)}"
+            )
+        if not torch.equal(found[:, : shape[1]], expected[:, : shape[1]]):
+            return "the old channels are not every second pixel of x, from the first on"
+        if found[:, shape[1] :].any():
+            return "the new channels come after the old ones, and know nothing"
+    return None
+
+
+def largest_effective_rate(answer: float) -> str | None:
+    """Over all η, the largest η/‖w‖² after one step from ‖w‖ = 2, where ‖g̃‖ = 5."""
+    if math.isclose(answer, 0.1, rel_tol=5e-3):
+        return None
+    if math.isclose(answer, 0.8, rel_tol=5e-3):
+        return "that is the η at which it is largest; what is η/‖w‖² there, after the step?"
+    if math.isclose(answer, 0.2, rel_tol=5e-3):
+        return "that is η/‖w‖² before the step; the step has made w longer"
+    return "write ‖w‖² after the step as a function of η, by Pythagoras; then maximise"
+
+
+def slower_without(answer: float) -> str | None:
+    """Mean log ratio of steps to 90 % of training digits right, none over batch."""
+    record = experiments.run("noisy-convnet", progress=False)
+    accuracy = record.accuracy.sel(split="train", statistics="batch", drop=True)
+    expected = float(log_ratio(steps_to(accuracy, 0.9), "none", "batch").mean())
+    if math.isclose(answer, expected, rel_tol=0.01, abs_tol=0.005):
+        return None
+    if math.isclose(answer, -expected, rel_tol=0.01, abs_tol=0.005):
+        return "that is batch over none; how much longer does it take without?"
+    if math.isclose(answer, math.exp(expected), rel_tol=0.02):
+        return "that is the ratio; its logarithm is asked for"
+    return "take steps_to the target of each seed first, then the log ratio, then the mean"
+
+
 NUMBER = "a number"
 EXERCISES = (
     Exercise(
@@ -240,5 +284,38 @@ EXERCISES = (
         ),
         wrong=lambda weight, direction: direction * weight.norm() / direction.norm(),
         expects="a function of weight (out, …) and direction (out, …) that returns (out, …)",
+    ),
+    Exercise(
+        id="smooth-21",
+        check=plain_shortcut,
+        hints=(
+            "Slicing with a step of 2 takes every second pixel, whether their number is even or "
+            "odd.",
+            "torch.nn.functional.pad counts dimensions from the last: width, height, channels.",
+        ),
+        wrong=lambda x, channels: F.pad(
+            F.avg_pool2d(x, 2, ceil_mode=True), (0, 0, 0, 0, 0, channels - x.shape[1])
+        ),
+        expects="a function of x (N, C, H, W) and channels that returns a tensor",
+    ),
+    Exercise(
+        id="smooth-22",
+        check=largest_effective_rate,
+        hints=(
+            "The step is orthogonal to w, so the squares of the lengths add.",
+            "You have η/(a + bη²) to maximise, with a = ‖w‖² and b = ‖g̃‖²/‖w‖².",
+        ),
+        wrong=0.8,
+        expects=NUMBER,
+    ),
+    Exercise(
+        id="smooth-23",
+        check=slower_without,
+        hints=(
+            "bnbook.stats.steps_to(values, target) finds where each run first reaches the target.",
+            'The values are noisy.accuracy.sel(split="train", statistics="batch", drop=True).',
+        ),
+        wrong=10.0,
+        expects=NUMBER,
     ),
 )

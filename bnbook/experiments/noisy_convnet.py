@@ -23,7 +23,7 @@ FULL = ((64, 1), (128, 1), (256, 2), (512, 2), (512, 2))
 def plan(scale: str) -> Plan:
     """One learning rate for all arms: one at which the network without BN trains too."""
     data, stages, shrink, seeds, steps, looks = {
-        "smoke": ("mnist-5k", ((4, 1), (6, 1)), 4, 2, 12, 5),
+        "smoke": ("mnist-5k", ((3, 2), (4, 2), (5, 2)), 2, 2, 12, 5),
         "book": ("mnist-5k", SMALL, 2, 5, 300, 11),
         "paper": ("cifar10", FULL, 1, 5, 15_000, 24),
     }[scale]

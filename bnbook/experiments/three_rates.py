@@ -5,6 +5,7 @@ from __future__ import annotations
 from bnbook.experiments.base import Experiment
 from bnbook.nets import VGG, ResNet, Spec
 from bnbook.probes.accuracy import Accuracy, Loss
+from bnbook.probes.weight_norm import WeightNorm
 from bnbook.train import SGD, Arm, FlipAndCrop, Plan, StepDecay, log_spaced
 
 NORMS = ("none", "batch")
@@ -33,7 +34,7 @@ def plan(scale: str) -> Plan:
         ),
         seeds=tuple(range(seeds)),
         steps=steps,
-        probes=(Accuracy(statistics=STATISTICS), Loss(statistics=STATISTICS)),
+        probes=(Accuracy(statistics=STATISTICS), Loss(statistics=STATISTICS), WeightNorm()),
         probe_steps=log_spaced(steps, looks),
     )
 
