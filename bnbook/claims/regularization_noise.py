@@ -66,6 +66,69 @@ def falls_as_1_over_m(record: xr.Dataset) -> xr.DataArray:
     return strata("of", parts)
 
 
+def at_end(record: xr.Dataset, arms: Mapping[float, str], dim: str, label: str) -> xr.Dataset:
+    """What `ghost-dropout` holds at the end of some arms, by a number along `dim`.
+
+    loss and accuracy (…, split, statistics), gap and logit_noise.
+    """
+    names = list(arms.values())
+    found = {
+        "loss": _every(record, "loss"),
+        "accuracy": _every(record, "accuracy"),
+        "gap": gap(record),
+        "logit_noise": last(record, "logit_noise"),
+    }
+    chosen = xr.Dataset({name: each.sel(arm=names) for name, each in found.items()})
+    chosen = chosen.rename(arm=dim).assign_coords({dim: list(arms)})
+    chosen[dim].attrs["long_name"] = label
+    for name, words, unit in (
+        ("loss", "loss", "nat"),
+        ("accuracy", "accuracy", "1"),
+        ("gap", "generalization gap", "nat"),
+        ("logit_noise", "share of chance in a logit", "1"),
+    ):
+        chosen[name].attrs = {"units": unit, "long_name": words}
+    return chosen
+
+
+def _every(record: xr.Dataset, variable: str) -> xr.DataArray:
+    """`variable` at the end by each kind of statistics."""
+    kinds = [str(kind) for kind in record.statistics.values]
+    return strata("statistics", {kind: last(record, variable, kind) for kind in kinds})
+
+
+def by_size(record: xr.Dataset) -> xr.Dataset:
+    """The ends of the arms whose statistics are of 4 to 64 examples, in SGD batches of 64."""
+    arms = {size: f"ghost {size}" for size in (4, 8, 16, 32)} | {64: "batch"}
+    return at_end(record, arms, "size", "examples behind the statistics")
+
+
+def by_rate(record: xr.Dataset) -> xr.Dataset:
+    """The ends of the arms with BN and dropout behind each hidden layer, by its rate."""
+    arms = {0.0 if name == "batch" else float(name.split()[-1]): name for name in DROPOUTS}
+    return at_end(record, arms, "rate", "dropout")
+
+
+def by_noise(record: xr.Dataset) -> xr.Dataset:
+    """Both families against the noise of a logit, its geometric mean over seeds."""
+    parts = []
+    for each, dim in ((by_size(record), "size"), (by_rate(record), "rate")):
+        noise = np.exp(np.log(each.logit_noise).mean("seed"))
+        parts.append(each.rename({dim: "noise"}).assign_coords(noise=noise.values))
+    both = xr.concat(parts, "family", join="outer", combine_attrs="override")
+    both = both.assign_coords(family=["ghosts of 4 to 64", "dropout of 0 to 0.5"]).sortby("noise")
+    both["noise"].attrs["long_name"] = "share of chance in a logit"
+    return both
+
+
+def growth_parts(record: xr.Dataset) -> xr.Dataset:
+    """What ‖W‖² has grown by, split into the squares of the steps and their push outwards."""
+    parts = {"squared steps": record.across, "push outwards": record.outwards}
+    grown = strata("part", parts)
+    grown.attrs = {"units": "1", "long_name": "growth of ‖W‖²"}
+    return xr.Dataset({"grown": grown})
+
+
 def regularises_less(record: xr.Dataset) -> xr.DataArray:
     """Generalization gap with statistics of 64 examples minus that with statistics of fewer."""
     arms = {f"ghosts of {size} in batches of 64": f"ghost {size}" for size in (16, 8, 4)}
