@@ -104,7 +104,7 @@ def test_a_stacked_run_with_dropout_equals_each_member_alone(norm: str) -> None:
     for i, member in enumerate(members):
         net = spec.build((6,), 3, member.seed).double()
         rule = torch.optim.SGD(net.parameters(), member.learning_rate)
-        batches = Batches(64, 16, [member.seed])
+        batches = Batches(data.train.y, 16, [member.seed])
         for step in range(10):
             rows = batches[step][0]
             rule.zero_grad()

@@ -99,7 +99,8 @@ def _every(record: xr.Dataset, variable: str) -> xr.DataArray:
 
 def by_size(record: xr.Dataset) -> xr.Dataset:
     """The ends of the arms whose statistics are of 4 to 64 examples, in SGD batches of 64."""
-    arms = {size: f"ghost {size}" for size in (4, 8, 16, 32)} | {64: "batch"}
+    arms: dict[float, str] = {size: f"ghost {size}" for size in (4, 8, 16, 32)}
+    arms[64] = "batch"
     return at_end(record, arms, "size", "examples behind the statistics")
 
 
@@ -155,7 +156,7 @@ def at_matched_noise(record: xr.Dataset, values: xr.DataArray, arm: str) -> xr.D
 def like_dropout(record: xr.Dataset) -> xr.DataArray:
     """How ghosts differ from dropout of matched variance, in the gap and in the test loss."""
     parts = {}
-    for arm in ("ghost 16", "ghost 8", "ghost 4"):
+    for arm in ("ghost 16", "ghost 8"):
         for values, words in ((gap(record), "gap"), (held_out_loss(record), "test loss")):
             parts[f"{words}, {arm}"] = at_matched_noise(record, values, arm)
     return strata("measured", parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 import xarray as xr
@@ -11,9 +12,9 @@ from torch.func import vmap
 
 from bnbook import data, norms
 from bnbook.experiments.base import Experiment, Measurement
-from bnbook.nets import MLP, MultilayerPerceptron
+from bnbook.nets import MLP, Layer, MultilayerPerceptron
 from bnbook.norms.noise_laws import variance_noise
-from bnbook.train import SGD, Member, Population
+from bnbook.train import descend
 
 ARMS = ("law", "Gaussian", "none", "batch")
 
@@ -29,7 +30,7 @@ class Inside:
     learning_rate: float = 0.1
     steps: int = 300
     sizes: tuple[int, ...] = (4, 8, 16, 32, 64, 128, 256)
-    batches: int = 300
+    batches: int = 200
 
 
 def measure(settings: Inside, seed: int) -> xr.Dataset:
@@ -80,7 +81,9 @@ def _gaussian(settings: Inside, generator: torch.Generator) -> Tensor:
 
 def _network(settings: Inside, norm: str, seed: int, generator: torch.Generator) -> Tensor:
     net, x = _trained(settings, norm, seed), data.load(settings.data).train.x
-    first = net.layers[0].linear(x.flatten(1)).detach()
+    lowest = net.layers[0]
+    assert isinstance(lowest, Layer)
+    first = lowest.linear(x.flatten(1)).detach()
     rows = []
     for m in settings.sizes:
         chosen = torch.randint(len(x), (settings.batches, m), generator=generator)
@@ -89,19 +92,19 @@ def _network(settings: Inside, norm: str, seed: int, generator: torch.Generator)
 
 
 def _trained(settings: Inside, norm: str, seed: int) -> MultilayerPerceptron:
-    population = Population(
-        MLP(settings.widths, "relu", norm),
-        SGD(),
-        settings.batch_size,
-        [Member(norm, seed, settings.learning_rate)],
-        data.load(settings.data),
+    dataset = data.load(settings.data)
+    spec = MLP(settings.widths, "relu", norm)
+    net = spec.build(dataset.input_shape, len(dataset.classes), seed)
+    run = descend(
+        net,
+        dataset.train,
+        steps=settings.steps,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        seed=seed,
     )
-    for _ in range(settings.steps):
-        population.step()
-    net = population.net
-    assert isinstance(net, MultilayerPerceptron)
-    state = population.params | population.buffers
-    net.load_state_dict({name: value[0] for name, value in state.items()})
+    for _ in run:
+        pass
     return net
 
 
@@ -109,9 +112,11 @@ def _trained(settings: Inside, norm: str, seed: int) -> MultilayerPerceptron:
 def _pass(net: MultilayerPerceptron, first: Tensor) -> list[Tensor]:
     """z of every hidden layer, (batches, m, units), for batches of what the first layer gives."""
 
+    layers = [layer for layer in net.layers if isinstance(layer, Layer)]
+
     def up(z: Tensor) -> list[Tensor]:
         found = [z]
-        for below, layer in zip(net.layers[:-1], net.layers[1:], strict=True):
+        for below, layer in pairwise(layers):
             found.append(layer.linear(below.activation(below.norm(found[-1]))))
         return found
 
@@ -136,7 +141,7 @@ def plan(scale: str) -> Measurement:
     """The same networks; more batches and seeds at larger scales."""
     seeds, steps, batches = {
         "smoke": (2, 20, 60),
-        "book": (6, 300, 300),
+        "book": (6, 300, 200),
         "paper": (20, 2000, 3000),
     }[scale]
     settings = Inside(steps=steps, batches=batches)

@@ -46,7 +46,7 @@ class Decay:
     learning_rate: float = 0.1
     decay: float = 0.007
     steps: int = 600
-    looks: int = 7
+    looks: int = 6
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _look(s: Snapshot, rule: DecayOrRate, population: Population) -> dict[str, T
 
 def plan(scale: str) -> Measurement:
     """The same network; more steps and seeds at larger scales."""
-    seeds, steps, looks = {"smoke": (2, 24, 3), "book": (6, 600, 7), "paper": (20, 6000, 12)}[scale]
+    seeds, steps, looks = {"smoke": (2, 24, 3), "book": (5, 600, 6), "paper": (20, 6000, 12)}[scale]
     settings = Decay(steps=steps, looks=looks)
     return Measurement(
         ARMS, tuple(range(seeds)), measure, settings, data=settings.data, seeds_per_task=1

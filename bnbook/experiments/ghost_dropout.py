@@ -27,7 +27,6 @@ NETS = {
     "batch, dropout 0.5 last": MLP(WIDTHS, norm="batch", dropout=0.5, dropout_at="last"),
     "none": MLP(WIDTHS),
     "none, dropout 0.3": MLP(WIDTHS, dropout=0.3),
-    "deep": MLP(DEEP, norm="batch"),
     "deep, dropout 0.5": MLP(DEEP, norm="batch", dropout=0.5),
     "deep, dropout 0.5 last": MLP(DEEP, norm="batch", dropout=0.5, dropout_at="last"),
 }
@@ -52,7 +51,7 @@ def plan(scale: str) -> Plan:
     """Ten epochs of 4,000 digits at book scale: enough to fit the training set."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 20, 3),
-        "book": ("mnist-5k", 6, 600, 6),
+        "book": ("mnist-5k", 6, 600, 5),
         "paper": ("mnist", 10, 20_000, 12),
     }[scale]
     return Plan(

@@ -12,7 +12,7 @@ from torch.func import functional_call, vmap
 from bnbook import data, norms
 from bnbook.experiments.base import Experiment, Measurement
 from bnbook.nets import MLP
-from bnbook.train import SGD, Member, Population
+from bnbook.train import descend
 
 ARMS = ("batch",)
 WATCHED = ("ordinary", "doubtful")
@@ -43,16 +43,19 @@ def measure(settings: Crowd, seed: int) -> xr.Dataset:
     """
     dataset = data.load(settings.data)
     spec = MLP(settings.widths, "relu", "batch")
-    member = Member("batch", seed, settings.learning_rate)
-    population = Population(spec, SGD(), settings.batch_size, [member], dataset)
-    states = []
-    for step in range(settings.looks[-1] + 1):
-        if step in settings.looks:
-            state = population.params | population.buffers
-            states.append({name: value[0].clone() for name, value in state.items()})
-        population.step()
     net = spec.build(dataset.input_shape, len(dataset.classes), seed)
-    net.load_state_dict(states[-1])
+    run = descend(
+        net,
+        dataset.train,
+        steps=settings.looks[-1],
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        seed=seed,
+    )
+    states = []
+    for step in run:
+        if step in settings.looks:
+            states.append({name: v.detach().clone() for name, v in net.state_dict().items()})
     with norms.using(net, "population"), torch.no_grad():
         rows, classes = watched(net(dataset.test.x), dataset.test.y)
     crowds = _crowds(settings, seed, dataset.train.x, dataset.test.x[rows])

@@ -11,7 +11,7 @@ from torch import Tensor
 from bnbook import data
 from bnbook.experiments.base import Experiment, Measurement
 from bnbook.nets import MLP
-from bnbook.train import SGD, Member, Population, log_spaced
+from bnbook.train import descend, log_spaced
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 ARMS = tuple(f"{name}{norm}" for name in ACTIVATIONS for norm in ("", "+batch"))
@@ -56,24 +56,33 @@ def measure(settings: Growth, seed: int) -> xr.Dataset:
 def _grow(settings: Growth, arm: str, seed: int, steps: tuple[int, ...]) -> Tensor:
     """(look, layer, quantity)."""
     activation, _, norm = arm.partition("+")
-    spec = MLP(settings.widths, activation, norm or "none")
-    member = Member(arm, seed, settings.learning_rate)
     dataset = data.load(settings.data)
-    population = Population(spec, SGD(), settings.batch_size, [member], dataset)
-    names = population.net.weight_names()
-    across, outwards = (torch.zeros(len(names), dtype=torch.float64) for _ in range(2))
-    seen = []
-    for step in range(settings.steps + 1):
-        before = [population.params[name].clone() for name in names]
+    spec = MLP(settings.widths, activation, norm or "none")
+    net = spec.build(dataset.input_shape, len(dataset.classes), seed)
+    weights = [net.get_parameter(name).detach() for name in net.weight_names()]
+    run = descend(
+        net,
+        dataset.train,
+        steps=settings.steps,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        seed=seed,
+    )
+    totals, seen, before = torch.zeros(2, len(weights)), [], None
+    for step in run:
+        if before:
+            totals += torch.tensor([_change(w, v) for w, v in zip(weights, before, strict=True)]).T
         if step in steps:
-            norms = torch.stack([w.double().norm() for w in before])
-            seen.append(torch.stack([norms, across, outwards], dim=1).clone())
-        population.step()
-        for i, (name, w) in enumerate(zip(names, before, strict=True)):
-            change = (population.params[name] - w).double()
-            across[i] += change.square().sum()
-            outwards[i] += 2 * (w.double() * change).sum()
+            norms = torch.stack([w.norm() for w in weights])
+            seen.append(torch.stack([norms, *totals], dim=1).double())
+        before = [w.clone() for w in weights]
     return torch.stack(seen)
+
+
+def _change(after: Tensor, before: Tensor) -> tuple[float, float]:
+    """‖ΔW‖² and 2⟨W, ΔW⟩ of one step."""
+    change = after - before
+    return float(change.square().sum()), 2 * float((before * change).sum())
 
 
 def plan(scale: str) -> Measurement:

@@ -1,5 +1,6 @@
 """Training many networks at once, and what is decided before it starts."""
 
+from bnbook.train.alone import descend
 from bnbook.train.augmentation import FlipAndCrop
 from bnbook.train.batches import (
     Augmentation,
@@ -36,5 +37,6 @@ __all__ = [
     "Shuffled",
     "StepDecay",
     "Tuned",
+    "descend",
     "log_spaced",
 ]
