@@ -28,7 +28,6 @@ class Variant:
     gamma: float = 1.0
     init: str = "he"
     residual: bool = False
-    order: str = "before"
 
     def predicted(self, m: int) -> float:
         """`gradient_growth` at this γ, times what batches of m examples add for a linear one.
@@ -46,12 +45,13 @@ VARIANTS = (
     Variant("tanh, γ = 3", "tanh", gamma=3.0),
     Variant("identity, orthogonal", "identity", init="orthogonal"),
     Variant("relu, orthogonal", "relu", init="orthogonal"),
-    Variant("relu, residual", "relu", residual=True, order="after"),
-    Variant("tanh, residual", "tanh", residual=True, order="after"),
+    Variant("relu, residual", "relu", residual=True),
+    Variant("tanh, residual", "tanh", residual=True),
 )
 ARMS = tuple(variant.name for variant in VARIANTS)
 ABOUT = {
     "signal": ("1", "‖∂L/∂z‖²"),
+    "passed": ("1", "‖∂L/∂h‖²"),
     "variance": ("1", "variance of a channel"),
     "squared_mean": ("1", "squared mean of a channel"),
 }
@@ -73,8 +73,8 @@ class Wide:
 
 
 def measure(settings: Wide, seed: int) -> xr.Dataset:
-    """Squared norm of ∂L/∂z layer by layer, its growth per layer and the predicted growth; the
-    variance and the squared mean of a channel of what each layer hands on.
+    """Layer by layer the squared norms of ∂L/∂z and of ∂L/∂h, of what a layer hands on, with the
+    variance and the squared mean of a channel of it; growth of the first per layer, and predicted.
     """
     train = data.load(settings.data).train
     chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
@@ -87,7 +87,6 @@ def measure(settings: Wide, seed: int) -> xr.Dataset:
             widths,
             variant.activation,
             "batch",
-            order=variant.order,
             init=variant.init,
             residual=variant.residual,
         )
@@ -98,8 +97,9 @@ def measure(settings: Wide, seed: int) -> xr.Dataset:
         seen = one_pass(net, x, y)
         outputs = [h.detach() for h in seen.trace.outputs]
         layers[0, i] = [g.double().square().sum().item() for g in seen.signals]
-        layers[1, i] = [channel_variance(h) for h in outputs]
-        layers[2, i] = [squared_mean(h) for h in outputs]
+        layers[1, i] = [g.double().square().sum().item() for g in seen.outputs]
+        layers[2, i] = [channel_variance(h) for h in outputs]
+        layers[3, i] = [squared_mean(h) for h in outputs]
         rates[0, i] = growth(seen.signals, slice(settings.first, settings.layers - 2))
         rates[1, i] = variant.predicted(settings.batch_size)
     found: dict[str, Any] = {

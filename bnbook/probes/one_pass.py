@@ -18,11 +18,13 @@ class Pass:
 
     trace        the `Trace` of the forward pass
     signals      ∂L/∂z_ℓ of what each linear map gives, (m, C)
+    outputs      ∂L/∂h_ℓ of what each layer hands on, its skip connection included, (m, C)
     weights      ∂L/∂W_ℓ of each linear map, first layer first, the head last
     """
 
     trace: Trace
     signals: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
     weights: tuple[Tensor, ...]
 
 
@@ -33,8 +35,9 @@ def one_pass(net: Network, x: Tensor, y: Tensor) -> Pass:
     assert isinstance(trace, Trace)
     weights = [net.get_parameter(name) for name in net.weight_names()]
     loss = F.cross_entropy(trace.logits, y)
-    found = torch.autograd.grad(loss, [*trace.linear, *weights])
-    return Pass(trace, found[: len(trace.linear)], found[len(trace.linear) :])
+    found = torch.autograd.grad(loss, [*trace.linear, *trace.outputs, *weights])
+    depth = len(trace.linear)
+    return Pass(trace, found[:depth], found[depth : 2 * depth], found[2 * depth :])
 
 
 def growth(signals: tuple[Tensor, ...], layers: slice) -> float:

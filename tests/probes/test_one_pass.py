@@ -24,6 +24,10 @@ def test_the_gradients_are_those_of_backpropagation_and_nothing_is_updated() -> 
     F.cross_entropy(net(x), y).backward()
     for found, expected in zip(seen.signals, caught[::-1], strict=True):
         torch.testing.assert_close(found, expected)
+    last = torch.softmax(seen.trace.logits, 1) - F.one_hot(y, 3)
+    torch.testing.assert_close(seen.outputs[-1], last @ net.head.weight / len(x))
+    below = seen.signals[1] @ net.layers[1].linear.weight
+    torch.testing.assert_close(seen.outputs[0], below)
     for found, name in zip(seen.weights, net.weight_names(), strict=True):
         torch.testing.assert_close(found, net.get_parameter(name).grad)
 
