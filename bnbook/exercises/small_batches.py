@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ def beyond_one(answer: float) -> str | None:
     return "that is not the share of the law of m = 4 beyond one standard deviation"
 
 
-def pair_of_outputs(answer: Sequence[float]) -> str | None:
+def pair_of_outputs(answer: Any) -> str | None:
     """γ·x̂ + β of the batch (3, 7) with γ = 2 and β = 1."""
     found = np.asarray(answer, dtype=float)
     if found.shape != (2,):
@@ -118,8 +118,7 @@ def fair_order(answer: Callable[[Any, int], Any]) -> str | None:
         for batch in labels[order].reshape(-1, m):
             if set(np.bincount(batch, minlength=5)) != {m // 5}:
                 return f"with m = {m} some batch has more examples of one class than of another"
-    again = [np.asarray(answer(labels, 5)) for _ in range(2)]
-    if np.array_equal(*again):
+    if np.array_equal(np.asarray(answer(labels, 5)), np.asarray(answer(labels, 5))):
         return "every epoch would have the same batches: shuffle within the classes"
     return None
 
