@@ -93,7 +93,7 @@ def data_sets() -> Page:
         shape = "×".join(map(str, row["shape"]))
         sizes = f"{row['train']:,} + {row['test']:,}"
         classes = str(len(row["classes"]))
-        rows.append((f"`{row['name']}`", sizes, shape, classes, f"`{row['origin']}`"))
+        rows.append((f"`{row['name']}`", sizes, shape, classes, row["origin"].partition(".")[0]))
     columns = ("name", "training + test", "one example", "classes", "comes from")
     return _table(columns, rows)
 
