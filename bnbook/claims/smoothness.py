@@ -119,8 +119,19 @@ def speed(record: xr.Dataset) -> xr.DataArray:
 
 
 def stability(record: xr.Dataset) -> xr.DataArray:
-    """How little the nonlinearities' inputs drift: minus the mean over layers and looks, in σ."""
-    return -record.wasserstein_drift.sel(site="input", drop=True).mean(["step", "layer"])
+    """How little the nonlinearities' inputs drift from look to look, by `interval`.
+
+    Minus the mean over layers and looks, in σ, of the looks that are one step apart and of those
+    that are many apart.
+    """
+    drift = (
+        record.wasserstein_drift.sel(site="input", drop=True)
+        .mean("layer")
+        .isel(step=slice(1, None))
+    )
+    apart = np.diff(record.step.values)
+    each = [drift.isel(step=apart == 1).mean("step"), drift.isel(step=apart > 1).mean("step")]
+    return -xr.concat(each, "interval").assign_coords(interval=["one step", "many steps"])
 
 
 def smoothness(record: xr.Dataset) -> xr.DataArray:
@@ -147,10 +158,28 @@ def concordance(values: xr.DataArray, order: xr.DataArray) -> xr.DataArray:
     return xr.concat(alike, "pair").mean("pair")
 
 
+def shares_in_order(record: xr.Dataset) -> xr.DataArray:
+    """`concordance` with speed of stability over each interval, then of each smoothness."""
+    fast = speed(record)
+    shares = [concordance(f(record), fast) for f in (stability, smoothness)]
+    return xr.concat(
+        [
+            each.rename({dim: "rival"})
+            for each, dim in zip(shares, ("interval", "measure"), strict=True)
+        ],
+        "rival",
+    )
+
+
 def better_predictor(record: xr.Dataset) -> xr.DataArray:
     """By how much smoothness orders the arms by speed more often than stability does."""
     fast = speed(record)
-    return concordance(smoothness(record), fast) - concordance(stability(record), fast)
+    more = concordance(smoothness(record), fast) - concordance(stability(record), fast)
+    stacked = more.stack(rivals=("measure", "interval"))
+    labels = [
+        f"{measure} against drift in {interval}" for measure, interval in stacked.rivals.values
+    ]
+    return stacked.drop_vars(["rivals", "measure", "interval"]).assign_coords(rivals=labels)
 
 
 MODES = (
@@ -252,7 +281,7 @@ CLAIMS = (
         statistic=better_predictor,
         unit="share of pairs of arms",
         matters=1 / 6,
-        stratified_by="measure",
+        stratified_by="rivals",
         note="Of the three pairs of arms, the share that is ordered as by speed: by smoothness "
         "along the gradient, minus by stability (1-Wasserstein drift at the nonlinearities' "
         "inputs).",

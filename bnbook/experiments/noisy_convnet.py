@@ -6,7 +6,7 @@ from bnbook.experiments.base import Experiment
 from bnbook.nets import VGG
 from bnbook.probes import Probe
 from bnbook.probes.accuracy import Accuracy
-from bnbook.probes.drift import MeanDrift, WassersteinDrift
+from bnbook.probes.drift import WassersteinDrift
 from bnbook.probes.gradient_ics import GradientShift
 from bnbook.probes.walk import EffectiveSmoothness, GradientChange, LossVariation, Mode
 from bnbook.train import SGD, Arm, Plan, log_spaced
@@ -23,8 +23,8 @@ FULL = ((64, 1), (128, 1), (256, 2), (512, 2), (512, 2))
 def plan(scale: str) -> Plan:
     """One learning rate for all arms: one at which the network without BN trains too."""
     data, stages, shrink, seeds, steps, looks = {
-        "smoke": ("mnist-5k", ((3, 2), (4, 2), (5, 2)), 2, 2, 12, 5),
-        "book": ("mnist-5k", SMALL, 2, 5, 300, 11),
+        "smoke": ("mnist-5k", ((3, 2), (4, 2), (5, 2)), 2, 2, 12, 4),
+        "book": ("mnist-5k", SMALL, 2, 5, 300, 10),
         "paper": ("cifar10", FULL, 1, 5, 15_000, 24),
     }[scale]
     batch_size, rate = {"smoke": (32, 0.05), "book": (64, 0.1), "paper": (128, 0.1)}[scale]
@@ -43,16 +43,21 @@ def plan(scale: str) -> Plan:
         seeds=tuple(range(seeds)),
         steps=steps,
         probes=instruments(),
-        probe_steps=log_spaced(steps, looks),
+        probe_steps=in_pairs(log_spaced(steps, looks), steps),
     )
 
 
 def instruments() -> tuple[Probe, ...]:
     """Speed, the stability of distributions, and smoothness along the gradient in training mode."""
-    speed = (Accuracy(statistics=("batch", "population")),)
-    stability = (WassersteinDrift(), MeanDrift(), GradientShift())
+    speed = (Accuracy(splits=("train",), statistics=("batch",)),)
+    stability = (WassersteinDrift(sites=("input",)), GradientShift())
     smoothness = (LossVariation(MODES), GradientChange(MODES), EffectiveSmoothness(MODES))
     return (*speed, *stability, *smoothness)
+
+
+def in_pairs(looks: tuple[int, ...], steps: int) -> tuple[int, ...]:
+    """Each look and the one a step later: drift in one step, and drift in many."""
+    return tuple(sorted({min(look + later, steps) for look in looks for later in (0, 1)}))
 
 
 EXPERIMENT = Experiment(

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from scipy.stats import kendalltau
 
-from bnbook.claims.smoothness import at_the_end, concordance, gap_at, gap_below
+from bnbook.claims.smoothness import at_the_end, concordance, gap_at, gap_below, stability
 
 ARMS = ["none", "batch", "noisy-batch", "layer"]
 
@@ -51,3 +51,15 @@ def test_gaps_at_the_lower_rates_are_with_bn_minus_without() -> None:
     gaps = gap_below(three_rates(0.1)).squeeze("seed")
     assert gaps.values.tolist() == pytest.approx([0.05, 0.02])
     assert gaps["learning rate"].values.tolist() == ["0.0001", "0.003"]
+
+
+def test_drift_is_kept_apart_by_how_far_the_looks_are_apart() -> None:
+    looks = [0, 1, 5, 6, 20]
+    drift = np.array([np.nan, 0.1, 2.0, 0.3, 4.0])[:, None, None] * np.ones((1, 1, 3))
+    record = xr.Dataset(
+        {"wasserstein_drift": (("step", "site", "layer"), drift)},
+        coords={"step": looks, "site": ["input"]},
+    )
+    found = stability(record)
+    assert found.sel(interval="one step").item() == pytest.approx(-0.2)
+    assert found.sel(interval="many steps").item() == pytest.approx(-3.0)
