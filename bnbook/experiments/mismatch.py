@@ -32,6 +32,7 @@ STRENGTHS: dict[str, tuple[float, ...]] = {
 }
 """Kinds of mismatch, each with its strength at levels 0 (none) to 4."""
 FAVOURED = 2  # classes that a shift of labels leaves
+FAR = 1_000_000_007  # so that noise is not drawn like the weights of a seed, which it would match
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _used(settings: Deployment, net: Network, x: Tensor, y: Tensor, seed: int) -
     for kind, strengths in STRENGTHS.items():
         levels = []
         for strength in strengths:
-            generator = torch.Generator().manual_seed(seed)
+            generator = torch.Generator().manual_seed(FAR + seed)
             levels.append(
                 _at(settings, net, *Mismatch(kind, strength)(x[order], y[order], generator))
             )

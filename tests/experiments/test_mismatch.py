@@ -9,7 +9,8 @@ from scipy import ndimage
 
 from bnbook import data, experiments
 from bnbook.experiments import ExperimentError
-from bnbook.experiments.mismatch import STRENGTHS, Mismatch
+from bnbook.experiments.mismatch import FAR, STRENGTHS, Mismatch
+from bnbook.nets import MLP
 
 DIGITS = data.load("mnist-5k").test
 
@@ -88,3 +89,19 @@ def test_at_level_zero_all_kinds_agree_and_a_network_without_statistics_has_one_
     plain = record.sel(arm="layer")
     same = plain.adapted - plain.accuracy.sel(statistics="population")
     assert float(abs(same).max()) == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1, 5])
+def test_noise_has_nothing_to_do_with_the_weights_of_a_seed(seed: int) -> None:
+    # Drawn by the network's own seed, the noise of example i would be the weights of unit i.
+    weights = (
+        next(MLP((64,), "relu", "none").build((1, 28, 28), 10, seed).parameters())
+        .detach()
+        .flatten()
+    )
+    for start in (seed, FAR + seed):
+        generator = torch.Generator().manual_seed(start)
+        x, _ = Mismatch("noise", 1.0)(DIGITS.x, DIGITS.y, generator)
+        noise = (x - DIGITS.x)[:64].flatten()
+        alike = float(torch.corrcoef(torch.stack([noise, weights]))[0, 1])
+        assert (abs(alike) > 0.99) == (start == seed)
