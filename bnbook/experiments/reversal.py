@@ -36,17 +36,16 @@ class Reversal:
     Every arm trains at every one of `learning_rates` on the first so many training examples,
     `sizes`. Its test accuracy is read by the batch's statistics, by those of the training
     examples at the present weights, and by running averages with each of `averages` as the
-    weight of a new batch.
+    weight of a new batch. `looks` are the steps at which it is read, in order.
     """
 
     data: str = "mnist-5k"
     widths: tuple[int, ...] = (100, 100, 100)
     batch_size: int = 60
-    learning_rates: tuple[float, ...] = (0.1, 0.3, 1.0)
+    learning_rates: tuple[float, ...] = (0.1, 0.5, 2.0)
     sizes: tuple[int, ...] = (1_000, 4_000)
     averages: tuple[float, ...] = (0.1, 0.01, 0.001)
-    steps: int = 800
-    looks: int = 8
+    looks: tuple[int, ...] = (10, 30, 100, 200, 400, 600)
 
     @property
     def statistics(self) -> list[str]:
@@ -64,11 +63,8 @@ def measure(settings: Reversal, seed: int) -> xr.Dataset:
     `training_accuracy` on training ones by precise statistics, `linearity` (…, layer) of the
     units as `bnbook.probes.linearity`, `gain` (…, layer) the mean |γ|, 1 where there is none.
     """
-    looks = log_spaced(settings.steps, settings.looks)
     dims = ["size", "arm", "learning_rate", "step"]
-    rows = [
-        _all_arms(settings, _first(settings.data, size), seed, looks) for size in settings.sizes
-    ]
+    rows = [_all_arms(settings, _first(settings.data, size), seed) for size in settings.sizes]
     units = {"accuracy": "1", "training_accuracy": "1", "linearity": "1", "gain": "1"}
     last = {"accuracy": ["statistics"], "linearity": ["layer"], "gain": ["layer"]}
     return xr.Dataset(
@@ -84,7 +80,7 @@ def measure(settings: Reversal, seed: int) -> xr.Dataset:
             "arm": list(ARMS),
             "learning_rate": list(settings.learning_rates),
             "size": list(settings.sizes),
-            "step": ("step", list(looks), {"long_name": "updates"}),
+            "step": ("step", list(settings.looks), {"long_name": "updates"}),
             "statistics": settings.statistics,
             "layer": list(range(len(settings.widths))),
         },
@@ -97,12 +93,12 @@ def _first(name: str, size: int) -> Dataset:
     return replace(whole, train=Split(whole.train.x[:size], whole.train.y[:size]))
 
 
-def _all_arms(settings: Reversal, dataset: Dataset, seed: int, looks: tuple[int, ...]) -> Found:
+def _all_arms(settings: Reversal, dataset: Dataset, seed: int) -> Found:
     """What is found at each look, arrays (arm, learning_rate, step, …)."""
     found = []
     for activation, normed in dict.fromkeys((each, bool(gain)) for each, gain in ARMS.values()):
         gains = tuple(g for each, g in ARMS.values() if (each, bool(g)) == (activation, normed))
-        found.append(_course(settings, dataset, seed, looks, activation, gains))
+        found.append(_course(settings, dataset, seed, activation, gains))
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
 
@@ -110,7 +106,6 @@ def _course(
     settings: Reversal,
     dataset: Dataset,
     seed: int,
-    looks: tuple[int, ...],
     activation: str,
     gains: tuple[float, ...],
 ) -> Found:
@@ -120,13 +115,12 @@ def _course(
         {name: b.clone() for name, b in population.buffers.items()} for _ in settings.averages
     ]
     seen: list[dict[str, Tensor]] = []
-    for step in range(settings.steps + 1):
-        if step in looks:
+    for step in range(1, max(settings.looks) + 1):
+        population.step()
+        for weight, average in zip(settings.averages, averages, strict=True):
+            follow(average, population.buffers, weight)
+        if step in settings.looks:
             seen.append(_look(population, averages))
-        if step < settings.steps:
-            population.step()
-            for weight, average in zip(settings.averages, averages, strict=True):
-                follow(average, population.buffers, weight)
     shape = (len(gains), len(settings.learning_rates))
     stacked = {name: torch.stack([look[name] for look in seen], 1) for name in seen[0]}
     return {name: v.unflatten(0, shape).double().numpy() for name, v in stacked.items()}
@@ -191,11 +185,11 @@ def _accuracy(population: Population, buffers: Tensors) -> Tensor:
 def plan(scale: str) -> Measurement:
     """More seeds and longer runs at larger scales."""
     seeds, settings = {
-        "smoke": (3, Reversal(learning_rates=(0.1, 1.0), steps=8, looks=5)),
+        "smoke": (3, Reversal(learning_rates=(0.1, 1.0), looks=(1, 2, 3, 5, 8))),
         "book": (5, Reversal()),
         "paper": (
             10,
-            Reversal("mnist", sizes=(4_000, 60_000), steps=10_000, looks=20),
+            Reversal("mnist", sizes=(4_000, 60_000), looks=log_spaced(10_000, 24)[1:]),
         ),
     }[scale]
     return Measurement(

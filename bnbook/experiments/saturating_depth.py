@@ -18,7 +18,7 @@ def plan(scale: str) -> Plan:
     """Glorot's initial weights, which were made for saturating units."""
     data, seeds, steps, looks, depths, tuning = {
         "smoke": ("mnist-5k", 2, 4, 3, (2, 20), (1, 2)),
-        "book": ("mnist-5k", 5, 300, 5, (2, 5, 10, 20), (1, 300)),
+        "book": ("mnist-5k", 5, 200, 5, (2, 5, 10, 20), (1, 200)),
         "paper": ("mnist", 10, 20_000, 16, (2, 5, 10, 20), (2, 20_000)),
     }[scale]
     tries, length = tuning

@@ -11,7 +11,7 @@ from bnbook.experiments.reversal import ARMS, Reversal, _first, _population, fol
 from bnbook.nets import MLP
 from bnbook.train import SGD, Member, Population
 
-SETTINGS = Reversal(learning_rates=(0.5,), steps=4)
+SETTINGS = Reversal(learning_rates=(0.5,))
 
 
 @pytest.mark.parametrize("momentum", [0.1, 0.01])
