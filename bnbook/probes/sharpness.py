@@ -15,10 +15,10 @@ from bnbook.probes.curvature import MEASURES, Measure, ritz
 from bnbook.probes.walk import MODES, Mode, gradient_and_loss, in_each_mode, loss_in, norm
 
 SMALLEST = 1e-2
-WIDTH = 0.15
+WIDTH = 0.4
 """Eigenvalues are spread on the scale t = asinh(λ/SMALLEST), by Gaussians of this width in t."""
 
-EIGENVALUES = tuple(SMALLEST * math.sinh(t / 5) for t in range(-35, 56))
+EIGENVALUES = tuple(SMALLEST * math.sinh(0.4 * k) for k in range(-18, 28))
 
 
 @probe(unit="1", dims=("mode", "measure"), source="yao2020pyhessian")
@@ -67,7 +67,7 @@ class SpectralDensity(Probe):
     """Density of the Hessian's eigenvalues in training mode, on the scale t = asinh(λ/0.01).
 
     That scale is linear near 0 and logarithmic far out. Each eigenvalue is a Gaussian of width
-    0.15 in t, and the density integrates to 1 over t. By stochastic Lanczos quadrature from
+    0.4 in t, and the density integrates to 1 over t. By stochastic Lanczos quadrature from
     a vector of signs; where directions are projected out, they do not count.
     """
 
