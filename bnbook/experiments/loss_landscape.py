@@ -47,7 +47,7 @@ def plan(scale: str) -> Plan:
     """The same networks at every scale, trained for longer at larger ones."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 20, 4),
-        "book": ("mnist-5k", 10, 400, 12),
+        "book": ("mnist-5k", 6, 400, 9),
         "paper": ("mnist", 10, 20_000, 32),
     }[scale]
     return Plan(
