@@ -20,7 +20,7 @@ PROBES = (
 
 
 def plan(scale: str) -> Plan:
-    """The networks of `loss-landscape`, looked at seldom: one look costs as much as a hundred steps."""
+    """The networks of `loss-landscape`, looked at seldom: a look costs a hundred steps."""
     data, seeds, steps = {
         "smoke": ("mnist-5k", 2, (0, 5)),
         "book": ("mnist-5k", 5, (0, 10, 100, 400)),
