@@ -43,12 +43,13 @@ def contours(
     panels: str = "arm",
     select: Select = EVERYTHING,
     label: str | None = None,
+    titles: tuple[str, str] | None = None,
 ) -> Figure:
     """Means over seeds of a positive quantity in the plane of `across` and `up`.
 
-    `levels`, in growing order, part the colours and hold them still between frames. Below each
-    panel stand, with 95 % intervals, its value at the place nearest to (0, 0) and its mean over
-    the four corners. `ValueError` as for `curves`.
+    `levels`, in growing order, part the colours and hold them still between frames. `titles` name
+    the two directions. Above each panel stands its value at the place nearest to (0, 0) with its
+    95 % interval; the words have the mean of the four corners too. `ValueError` as for `curves`.
     """
     picked = pick(record, variable, select, (panels, up, across), ("seed",))
     x, y = (np.asarray(picked.values[dim].values, dtype=float) for dim in (across, up))
@@ -69,12 +70,12 @@ def contours(
             )
         )
     words, note = label or quantity(picked.values), seeds(picked, "mean")
-    titles = coordinate(picked.values, across), coordinate(picked.values, up)
+    named = titles or (coordinate(picked.values, across), coordinate(picked.values, up))
 
     def paint(canvas: Canvas) -> None:
-        _paint(canvas, made, (x, y), levels, words, note, titles)
+        _paint(canvas, made, (x, y), levels, words, note, named)
 
-    return render(paint, _alt(made, words, note, titles))
+    return render(paint, _alt(made, words, note, named))
 
 
 def _paint(
@@ -93,12 +94,10 @@ def _paint(
     right = 14 if canvas.narrow else room(canvas, texts) + 24
     axes = lay_out(
         canvas,
-        [f"{each.title}: centre {stated(each.centre)}" for each in made]
-        if canvas.narrow
-        else [each.title for each in made],
+        [f"{each.title}: centre {stated(each.centre)}" for each in made],
         xlabel=titles[0],
-        ylabel=f"{words}; upwards: {titles[1]}",
-        note=note,
+        ylabel=words,
+        note=f"{note}; upwards: {titles[1]}",
         right=right,
         shape=None if canvas.narrow else 0.85,
     )
