@@ -107,7 +107,7 @@ def both_together(record: xr.Dataset) -> xr.DataArray:
     others = overall.drop_sel(arm="weight-std+batch")
     rival = str(others.arm[int(others.mean("seed").argmax("arm"))].values)
     parts = {
-        "best on average over m ≥ 2": paired(overall, "weight-std+batch", rival),
+        "best over m ≥ 2": paired(overall, "weight-std+batch", rival),
         "not cured at m = 2": lost(accuracy, "weight-std+batch"),
     }
     return _stacked(parts, "part")
@@ -196,11 +196,11 @@ def mismatch(record: xr.Dataset) -> xr.DataArray:
     at = plain.sel(level=SEVERE, drop=True)
     parts = {}
     for kind in record.kind.values:
-        parts[f"{kind}: BN loses more than no normaliser"] = drop.sel(kind=kind, drop=True)
+        parts[f"{kind}, BN loses"] = drop.sel(kind=kind, drop=True)
         gain = adapted.sel(level=SEVERE, drop=True) - at.sel(arm="batch", drop=True)
-        parts[f"{kind}: adapting repairs"] = gain.sel(kind=kind, drop=True)
+        parts[f"{kind}, adapting"] = gain.sel(kind=kind, drop=True)
         renormed = paired(at, "renorm", "batch").sel(kind=kind, drop=True)
-        parts[f"{kind}: Batch Renorm repairs"] = renormed
+        parts[f"{kind}, Batch Renorm"] = renormed
     return _stacked(parts, "part")
 
 

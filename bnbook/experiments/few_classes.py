@@ -16,7 +16,7 @@ NORMS: dict[str, tuple[tuple[str, Any], ...]] = {
     "ghost": (("ghost_size", 10),),  # half a batch: with all ten classes, one example of each
     "layer": (),
 }
-CLASSES = (1, 2, 5, 10)
+CLASSES = (10, 5, 2, 1)
 BATCH_SIZE = 20
 LEARNING_RATE = 0.05  # the same in every arm, and that of the study of batch sizes
 
@@ -28,7 +28,9 @@ def plan(scale: str) -> Plan:
         "book": ("mnist-5k", (64, 64), 8, 200),
         "paper": ("mnist", (100, 100, 100), 10, 20_000),
     }[scale]
-    samplers = {"shuffled": Shuffled()} | {f"{k} classes": FewClasses(k) for k in CLASSES}
+    samplers = {"shuffled": Shuffled()} | {
+        f"{k} class{'es' * (k > 1)}": FewClasses(k) for k in CLASSES
+    }
     arms = [
         Arm(
             f"{norm}, {batches}",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from bnbook.figures import scales
 from bnbook.figures.canvas import Canvas, Entry, lay_out, render
@@ -72,6 +73,8 @@ def histogram(
         for ax, row, look in zip(made, rows, looks, strict=True):
             _draw(ax, row, look, ink)
         scales.up(made[0], False, ylim)
+        made[0].xaxis.set_major_locator(MaxNLocator(4, prune="both"))
+        made[0].xaxis.set_major_formatter(scales.Plain())
         width = _width(rows[0])
         made[0].set_xlim(rows[0].bars.x[0] - width / 2, rows[0].bars.x[-1] + width / 2)
 
