@@ -151,8 +151,8 @@ CLAIMS = (
         unit="accuracy",
         matters=MATTERS,
         stratified_by="part",
-        note="At level 3 of 4 of each mismatch: what BN loses beyond no normaliser, what adapting to "
-        "64 examples with N = 16 wins back, and what Batch Renorm has more than BN.",
+        note="At level 3 of 4 of each mismatch: what BN loses beyond no normaliser, what adapting "
+        "to 64 examples with N = 16 wins back, and what Batch Renorm has more than BN.",
     ),
     Claim(
         id="batch-10",
