@@ -121,7 +121,7 @@ class Measurement:
 class Trial:
     """A task of `Comparison`: one arm with some seeds."""
 
-    measure: Callable[[Any, str, tuple[int, ...]], xr.Dataset]
+    measure: Callable[[Any, str, tuple[int, ...], str], xr.Dataset]
     settings: Any
     arm: str
     seeds: tuple[int, ...]
@@ -135,7 +135,7 @@ class Trial:
         return len(self.seeds)
 
     def __call__(self, *, device: str, progress: Progress | None) -> xr.Dataset:
-        found = self.measure(self.settings, self.arm, self.seeds)
+        found = self.measure(self.settings, self.arm, self.seeds, device)
         if progress:
             progress(self.work)
         return found.assign_coords(seed=list(self.seeds)).expand_dims(arm=[self.arm])
@@ -143,7 +143,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A plan measured arm by arm: `measure(settings, arm, seeds)` gives all seeds of one arm.
+    """A plan measured arm by arm: `measure(settings, arm, seeds, device)` gives an arm's seeds.
 
     It is for networks that train as one population and are then put to a use that no probe
     knows. The result has a dimension "seed"; settings are a frozen dataclass.
@@ -151,7 +151,7 @@ class Comparison:
 
     arm_names: tuple[str, ...]
     seeds: tuple[int, ...]
-    measure: Callable[[Any, str, tuple[int, ...]], xr.Dataset]
+    measure: Callable[[Any, str, tuple[int, ...], str], xr.Dataset]
     settings: Any
     data: str = ""
 

@@ -63,7 +63,7 @@ def possible(norm: str, m: int) -> bool:
     return m > 1 or not norms.get(norm).keeps_statistics
 
 
-def measure(sizes: Sizes, arm: str, seeds: tuple[int, ...]) -> xr.Dataset:
+def measure(sizes: Sizes, arm: str, seeds: tuple[int, ...], device: str = "cpu") -> xr.Dataset:
     """One normaliser at one batch size, every seed at every learning rate, in one population.
 
     accuracy, loss   by split and statistics, after equal examples and after equal steps; a
@@ -73,11 +73,11 @@ def measure(sizes: Sizes, arm: str, seeds: tuple[int, ...]) -> xr.Dataset:
     """
     norm, _, m = arm.partition(", m = ")
     members = [Member(arm, seed, rate) for seed in seeds for rate in sizes.rates]
-    kept, aside = _put_aside(data.load(sizes.data))
+    kept, aside = _put_aside(data.load(sizes.data).to(device))
     spec = MLP(sizes.widths, "relu", norm, norm_options=OPTIONS[norm])
     population = Population(spec, SGD(), int(m), members, kept)
     shape = (len(seeds), len(sizes.rates))
-    gradient = gradient_norm.GradientNorm()(population.snapshot())[:, 0].view(shape)
+    gradient = gradient_norm.GradientNorm()(population.snapshot())[:, 0].cpu().view(shape)
     seen = {}
     for look in sorted({max(1, sizes.examples // int(m)), sizes.steps}):
         while population.steps_taken < look:
@@ -100,8 +100,8 @@ def _put_aside(whole: Dataset) -> tuple[Dataset, Split]:
 def _look(population: Population, aside: Split, shape: tuple[int, int]) -> xr.Dataset:
     """Accuracy and loss (seed, rate, split, statistics), and the accuracy on what is put aside."""
     snapshot = population.snapshot()
-    loss, right = accuracy.Loss()(snapshot), accuracy.Accuracy()(snapshot)
-    lost = population.diverged_at.isfinite() | ~loss.isfinite().flatten(1).all(1)
+    loss, right = accuracy.Loss()(snapshot).cpu(), accuracy.Accuracy()(snapshot).cpu()
+    lost = population.diverged_at.cpu().isfinite() | ~loss.isfinite().flatten(1).all(1)
     chance = 1 / len(population.data.classes)
     right[lost], loss[lost] = chance, torch.nan
     validation = _accuracy(population, aside)
@@ -126,7 +126,7 @@ def _accuracy(population: Population, split: Split) -> Tensor:
 
     with norms.using(population.net, "population"):
         logits = vmap(forward)(population.params, population.buffers)
-    return (logits.argmax(-1) == split.y).float().mean(1)
+    return (logits.argmax(-1) == split.y).float().mean(1).cpu()
 
 
 SMALL = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)

@@ -43,7 +43,7 @@ class Frames:
     rates: tuple[float, ...] = (0.01, 0.05, 0.25)
 
 
-def measure(settings: Frames, arm: str, seeds: tuple[int, ...]) -> xr.Dataset:
+def measure(settings: Frames, arm: str, seeds: tuple[int, ...], device: str = "cpu") -> xr.Dataset:
     """Accuracies of one normaliser on rows of one kind, every seed at every learning rate.
 
     accuracy       by split and statistics after training; a network that diverged has that of
@@ -59,13 +59,13 @@ def measure(settings: Frames, arm: str, seeds: tuple[int, ...]) -> xr.Dataset:
         SGD(),
         settings.batch_size,
         members,
-        films,
+        films.to(device),
         sampler=sampler,
     )
     while population.steps_taken < settings.steps:
         population.step()
-    right = accuracy.Accuracy()(population.snapshot())
-    right[population.diverged_at.isfinite()] = 1 / len(films.classes)
+    right = accuracy.Accuracy()(population.snapshot()).cpu()
+    right[population.diverged_at.cpu().isfinite()] = 1 / len(films.classes)
     shape = (len(seeds), len(settings.rates))
     dims = ("seed", "rate", "split", "statistics")
     return xr.Dataset(

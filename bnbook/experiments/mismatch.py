@@ -100,7 +100,9 @@ class Deployment:
     test_batches: tuple[int, ...] = (2, 3, 4, 6, 8, 16, 32, 64, 128, 256)
 
 
-def measure(settings: Deployment, arm: str, seeds: tuple[int, ...]) -> xr.Dataset:
+def measure(
+    settings: Deployment, arm: str, seeds: tuple[int, ...], device: str = "cpu"
+) -> xr.Dataset:
     """Test accuracies of one normaliser under every mismatch.
 
     accuracy      (kind, level, statistics) by population statistics, and by those of test
@@ -112,11 +114,11 @@ def measure(settings: Deployment, arm: str, seeds: tuple[int, ...]) -> xr.Datase
     digits = data.load(settings.data)
     members = [Member(arm, seed, settings.learning_rate) for seed in seeds]
     spec = MLP(settings.widths, "relu", arm, norm_options=OPTIONS[arm])
-    population = Population(spec, SGD(), settings.batch_size, members, digits)
+    population = Population(spec, SGD(), settings.batch_size, members, digits.to(device))
     for _ in range(settings.steps):
         population.step()
     found = [
-        _used(settings, population.network(i), digits.test.x, digits.test.y, seed)
+        _used(settings, population.network(i).cpu(), digits.test.x, digits.test.y, seed)
         for i, seed in enumerate(seeds)
     ]
     return _described(xr.concat(found, "seed"))

@@ -42,7 +42,7 @@ class Values:
     eps: float = 1e-5
 
 
-def measure(settings: Values, arm: str, seeds: tuple[int, ...]) -> xr.Dataset:
+def measure(settings: Values, arm: str, seeds: tuple[int, ...], device: str = "cpu") -> xr.Dataset:
     """Histograms of x̂, and their distances from the law of Gaussian batches.
 
     density       (m, place) share of values in a bin over its width, all units together; a place
@@ -52,7 +52,7 @@ def measure(settings: Values, arm: str, seeds: tuple[int, ...]) -> xr.Dataset:
     all_units     (m,) the same for the values of all units together
     shape         (unit,) 1-Wasserstein distance of the unit's standardised z from N(0, 1)
     """
-    layers = zip(_units(settings, arm, seeds), seeds, strict=True)
+    layers = zip(_units(settings, arm, seeds, device), seeds, strict=True)
     found = [_of_units(settings, z, seed) for z, seed in layers]
     record = xr.concat(found, "seed").assign_coords(m=list(settings.sizes), place=list(PLACES))
     for name, unit in (("density", "1"), ("law", "1"), ("all_units", "σ")):
@@ -64,7 +64,7 @@ def measure(settings: Values, arm: str, seeds: tuple[int, ...]) -> xr.Dataset:
     return record
 
 
-def _units(settings: Values, arm: str, seeds: tuple[int, ...]) -> list[Array]:
+def _units(settings: Values, arm: str, seeds: tuple[int, ...], device: str) -> list[Array]:
     """For each seed, what is normalised: z (examples, units), Gaussian or a trained layer's."""
     if arm == "Gaussian":
         shape = (settings.examples, settings.widths[-1])
@@ -72,11 +72,11 @@ def _units(settings: Values, arm: str, seeds: tuple[int, ...]) -> list[Array]:
     digits = data.load(settings.data)
     members = [Member(arm, seed, settings.learning_rate) for seed in seeds]
     spec = MLP(settings.widths, "relu", "batch")
-    population = Population(spec, SGD(), settings.batch_size, members, digits)
+    population = Population(spec, SGD(), settings.batch_size, members, digits.to(device))
     for _ in range(settings.steps):
         population.step()
     x = digits.test.x[: settings.examples]
-    layers = [_last_layer(population.network(i), x) for i in range(len(seeds))]
+    layers = [_last_layer(population.network(i).cpu(), x) for i in range(len(seeds))]
     return [made_gaussian(z) for z in layers] if arm.endswith("Gaussian") else layers
 
 
