@@ -1,9 +1,10 @@
 """A function of one network, applied to every member of a population.
 
 Stacking pays where a network's operations are too small to fill the processor. A convolution with
-stacked weights becomes one with as many groups as there are members, which a CPU computes up to
-half as fast as one convolution after the other, and whose activations take members times the
-memory. So convolutional networks on a CPU go one by one, and all others in one stacked pass.
+stacked weights becomes one with as many groups as there are members, which a CPU computes more
+slowly than one convolution after the other (`bench.vgg` has the ratio), and whose activations
+take members times the memory. So convolutional networks on a CPU go one by one, and all others
+in one stacked pass.
 """
 
 from __future__ import annotations
