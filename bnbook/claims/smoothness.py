@@ -17,6 +17,7 @@ TITLE = "Smoothness of the loss"
 POSITION = 6
 QUESTION = "Does BN make the loss smoother, and is that why it trains faster?"
 FIRST_MINIBATCHES = 20  # looks up to here are "the first minibatches" of the claim on relative loss
+INTERVALS = ("one step", "many steps")
 CHANCE = 0.1  # of ten classes: what a network that has diverged gets right
 WORST = 1e3  # a relative loss beyond this is as bad as any: where it lies between two steps is moot
 
@@ -118,20 +119,22 @@ def speed(record: xr.Dataset) -> xr.DataArray:
     return record.accuracy.sel(split="train", statistics="batch", drop=True).mean("step")
 
 
+def looks_apart(record: xr.Dataset, interval: str) -> xr.Dataset:
+    """The looks that have the one before them "one step" behind, or "many steps"."""
+    apart = np.diff(record.step.values)
+    chosen = apart == 1 if interval == "one step" else apart > 1
+    return record.isel(step=1 + np.flatnonzero(chosen))
+
+
 def stability(record: xr.Dataset) -> xr.DataArray:
     """How little the nonlinearities' inputs drift from look to look, by `interval`.
 
     Minus the mean over layers and looks, in σ, of the looks that are one step apart and of those
     that are many apart.
     """
-    drift = (
-        record.wasserstein_drift.sel(site="input", drop=True)
-        .mean("layer")
-        .isel(step=slice(1, None))
-    )
-    apart = np.diff(record.step.values)
-    each = [drift.isel(step=apart == 1).mean("step"), drift.isel(step=apart > 1).mean("step")]
-    return -xr.concat(each, "interval").assign_coords(interval=["one step", "many steps"])
+    drift = [looks_apart(record, interval).wasserstein_drift for interval in INTERVALS]
+    each = [d.sel(site="input", drop=True).mean(["step", "layer"]) for d in drift]
+    return -xr.concat(each, "interval").assign_coords(interval=list(INTERVALS))
 
 
 def smoothness(record: xr.Dataset) -> xr.DataArray:
