@@ -12,6 +12,7 @@ from bnbook.stats import log_ratio
 
 TITLE = "Jacobian isometry and gradient flow"
 POSITION = 5
+QUESTION = "Does BN keep signals and gradients alive through the layers?"
 HIDDEN = 1  # the layer from hidden to hidden units; the one before it starts from pixels
 WHEN = {"at the start": 0, "after training": -1}
 NONLINEAR = ("relu", "sigmoid", "tanh")

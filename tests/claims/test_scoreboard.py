@@ -214,3 +214,9 @@ def test_the_brief_has_a_line_a_chapter_and_a_mark_for_each_claim(
     for shown in (page.text, bundle["text/plain"]):
         for part in ("2 claims", "Made up", "1 supported, 1 refuted"):
             assert part in shown
+
+
+def test_every_chapter_that_makes_claims_asks_a_question() -> None:
+    asked = claims.table(ids=[]).questions
+    assert list(asked) == claims.chapter_names()
+    assert [name for name, question in asked.items() if not question.endswith("?")] == []
