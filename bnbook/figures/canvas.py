@@ -200,12 +200,13 @@ def lay_out(
 ) -> list[Axes]:
     """Panels of one size that share both axes: in rows of at most three, on a phone in a column.
 
-    What the vertical axis shows is written above it, level with the text of the page, then `note`,
-    then the key. `right` is the room at the sheet's edge for labels; `colours` are the titles';
-    `shape` is the height of a panel over its width, where that is not ours to choose.
+    Four stand two by two. What the vertical axis shows is written above it, level with the text
+    of the page, then `note`, then the key. `right` is the room at the sheet's edge for labels;
+    `colours` are the titles'; `shape` is the height of a panel over its width, where that is not
+    ours to choose.
     """
     top = header(canvas, ylabel, note, key)
-    columns = 1 if canvas.narrow else min(len(titles), 3)
+    columns = 1 if canvas.narrow else 2 if len(titles) == 4 else min(len(titles), 3)
     rows = -(-len(titles) // columns)
     head = LINE + 5 if any(titles) else 0
     wide = (canvas.width - _LEFT - right - _GAP * (columns - 1)) / columns
