@@ -1,6 +1,7 @@
 """What holds for the source of every chapter."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import jupytext
 
 ROOT = Path(__file__).parents[2]
 GATE = re.compile(r"\{(exercise|solution)-(start|end)\}")
+LABEL = re.compile(r"^ *name: (fig-\S+)|^\$\$ \((\S+)\)|^:label: (\S+)|^\((\S+)\)=$", re.M)
 DEFINITION = re.compile(r"^\s*(?:async def|def|class)\s", re.M)
 
 
@@ -67,3 +69,13 @@ def test_a_chapter_shows_a_verdict_for_every_claim_of_its_ledger(chapter: str) -
     judged = "\n".join(code for code, _ in code_cells(chapter))
     known = claims.ledger(Path(chapter).name)
     assert [claim for claim in known if f'"{claim}"' not in judged] == []
+
+
+def test_no_two_pages_give_the_same_label() -> None:
+    """A figure, an equation, an exercise or a section that two pages name is found in one only."""
+    named = [
+        "".join(label)
+        for page in sorted((ROOT / "book").glob("*.md"))
+        for label in LABEL.findall(page.read_text())
+    ]
+    assert sorted(label for label, times in Counter(named).items() if times > 1) == []
