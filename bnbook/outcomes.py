@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -11,7 +13,7 @@ from bnbook.stats import steps_to
 
 TARGET = 0.9  # test accuracy that counts as having learned the digits
 CHANCE = 0.1  # accuracy of a network that diverged, where a number is needed
-LARGEST = 6
+LARGEST = 5
 """Effects of the reversal that are named; the rest are added up."""
 
 
@@ -44,9 +46,9 @@ def factor_study(record: xr.Dataset) -> xr.Dataset:
 
 
 def as_table(study: xr.Dataset) -> xr.Dataset:
-    """`factor_study` with a column for each optimizer and norm, named as "sgd+batch"."""
+    """`factor_study` with a column for each optimizer and norm, named as "sgd, batch"."""
     columns = study.stack(arm=("optimizer", "norm"))
-    names = ["+".join(pair) for pair in columns.arm.values]
+    names = [", ".join(pair) for pair in columns.arm.values]
     return columns.drop_vars(["arm", "optimizer", "norm"]).assign_coords(arm=names)
 
 
@@ -88,11 +90,18 @@ def gaps(record: xr.Dataset) -> xr.Dataset:
     return gap.assign_attrs(units="1", long_name="gap to no BN").to_dataset(name="gap")
 
 
-def gap_shares(record: xr.Dataset, statistics: str = "all") -> xr.Dataset:
-    """Shares of the variance of the gap at an early, a middle and the last look.
+GAPS: dict[str, dict[str, Any]] = {
+    "every way of testing": {},
+    "precise statistics": {"statistics": "precise"},
+    "precise, higher rates": {"statistics": "precise", "learning_rate": slice(1, None)},
+}
+"""Parts of the reversal; at the lowest of its rates the plain network has hardly begun to learn."""
 
-    Over all kinds of statistics, or by those named alone. The largest effects are named and the
-    others added up.
+
+def gap_shares(record: xr.Dataset, among: str) -> xr.Dataset:
+    """Shares of the variance of the gap over the last two looks and the part `among` of `GAPS`.
+
+    The largest effects are named and the others added up.
     """
     names = {
         "learning_rate": "learning rate",
@@ -100,9 +109,10 @@ def gap_shares(record: xr.Dataset, statistics: str = "all") -> xr.Dataset:
         "step": "steps",
         "arm": "initial γ",
     }
-    gap = gaps(record).gap.isel(arm=slice(0, 2), step=[-5, -3, -1])
-    gap = gap if statistics == "all" else gap.sel(statistics=statistics, drop=True)
-    share = shares(gap.rename(names))
+    gap = gaps(record).gap.isel(arm=slice(0, 2), step=slice(-2, None))
+    for dim, choice in GAPS[among].items():
+        gap = gap.isel({dim: choice}) if isinstance(choice, slice) else gap.sel({dim: choice})
+    share = shares(gap.reset_coords(drop=True).rename(names))
     order = np.argsort(-share.mean("seed").values)
     named, rest = share.isel(effect=order[:LARGEST]), share.isel(effect=order[LARGEST:])
     others = rest.sum("effect", skipna=False).expand_dims(effect=["all others"])

@@ -66,8 +66,8 @@ def test_the_unclean_comparison_is_the_sum_of_two_clean_ones() -> None:
 
 def test_columns_of_the_table_name_optimizer_and_norm() -> None:
     found = outcomes.as_table(outcomes.factor_study(study()))
-    assert found.arm.values.tolist() == ["sgd+none", "sgd+batch", "adam+none", "adam+batch"]
-    assert found.final.sel(arm="adam+batch").mean().item() == pytest.approx(0.9, abs=2e-3)
+    assert found.arm.values.tolist() == ["sgd, none", "sgd, batch", "adam, none", "adam, batch"]
+    assert found.final.sel(arm="adam, batch").mean().item() == pytest.approx(0.9, abs=2e-3)
 
 
 def test_shares_of_a_study_that_two_factors_decide() -> None:
@@ -82,7 +82,7 @@ def test_shares_of_a_study_that_two_factors_decide() -> None:
 
 def reversal() -> xr.Dataset:
     """Gaps that depend on the learning rate alone."""
-    rates, sizes, steps = [0.1, 1.0], [10, 20], [0, 1, 2, 4, 8]
+    rates, sizes, steps = [0.1, 0.5, 1.0], [10, 20], [1, 2, 4]
     kinds = ["batch", "precise"]
     coords = {
         "arm": list(ARMS),
@@ -95,7 +95,7 @@ def reversal() -> xr.Dataset:
     rng = np.random.default_rng(1)
     shape = tuple(len(each) for each in coords.values())
     values = 0.5 + 1e-4 * rng.normal(size=shape)
-    values[1:] += np.array([0.1, 0.3])[:, None, None, None]
+    values[1:] += np.array([0.1, 0.2, 0.3])[:, None, None, None]
     return xr.Dataset({"accuracy": xr.DataArray(values, coords, tuple(coords))})
 
 
@@ -105,10 +105,20 @@ def test_a_gap_is_to_the_network_without_bn_of_the_same_seed() -> None:
     assert found.sel(learning_rate=1.0).mean().item() == pytest.approx(0.3, abs=1e-3)
 
 
-@pytest.mark.parametrize("statistics", ["all", "precise"])
-def test_what_decides_the_gap_is_found_and_the_shares_add_up(statistics: str) -> None:
-    share = outcomes.gap_shares(reversal(), statistics).share.mean("seed")
+@pytest.mark.parametrize("among", outcomes.GAPS)
+def test_what_decides_the_gap_is_found_and_the_shares_add_up(among: str) -> None:
+    share = outcomes.gap_shares(reversal(), among).share.mean("seed")
     assert share.effect.values[0] == "learning rate"
     assert share.isel(effect=0).item() == pytest.approx(1, abs=0.01)
     assert share.effect.values[-1] == "all others"
     assert share.sum().item() == pytest.approx(1)
+
+
+def test_only_the_last_two_looks_count_and_only_the_part_asked_for() -> None:
+    made = reversal()
+    made.accuracy.loc[{"step": 1, "arm": "batch"}] += 5
+    made.accuracy.loc[{"learning_rate": 0.1, "arm": "batch", "size": 10}] += 5
+    named = outcomes.gap_shares(made, "precise, higher rates").share.mean("seed")
+    assert named.sel(effect="learning rate").item() == pytest.approx(1, abs=0.01)
+    whole = outcomes.gap_shares(made, "precise statistics").share.mean("seed")
+    assert whole.isel(effect=0).item() < 0.5
