@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils import parametrize
 
-from bnbook.nets import MultilayerPerceptron
 from bnbook.norms import Norm
 from bnbook.norms.none import NoNorm
 
@@ -218,12 +217,9 @@ def _chains(net: nn.Module) -> list[Chain]:
 def _told_chains(net: nn.Module) -> list[Chain] | None:
     """The chains that a network tells, or None; standardised weights are put in for good."""
     tell: Any = getattr(net, "chains", None)
-    if isinstance(net, MultilayerPerceptron):
-        chains = _dense_chains(net)
-    elif tell is not None:
-        chains = tell()
-    else:
+    if tell is None:
         return None
+    chains: list[Chain] = tell()
     for chain in chains:
         layer: Any = None
         for step in chain:
@@ -233,32 +229,11 @@ def _told_chains(net: nn.Module) -> list[Chain] | None:
     return chains
 
 
-def _dense_chains(net: MultilayerPerceptron) -> list[Chain]:
-    """One chain through all layers, cut where a skip connection takes what passes between two."""
-    chains: list[Chain] = [[]]
-    layers: list[Any] = list(net.layers)
-    for i, layer in enumerate(layers):
-        if i and (layer.skip or layers[i - 1].skip):
-            chains.append([])
-        chains[-1] += _steps(layer)
-    if layers[-1].skip:
-        chains.append([])
-    chains[-1].append(net.head)
-    return chains
-
-
-def _steps(layer: Any) -> Chain:
-    """The steps of a layer of `bnbook.nets`, in order."""
-    if layer.order == "before":
-        return [layer.linear, layer.norm, layer.activation]
-    return [layer.linear, layer.activation, layer.norm]
-
-
 class _Tracer(fx.Tracer):
     """Does not look into normalisers and networks that tell their chains."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        tells = isinstance(m, Norm | MultilayerPerceptron) or hasattr(m, "chains")
+        tells = isinstance(m, Norm) or hasattr(m, "chains")
         return tells or super().is_leaf_module(m, module_qualified_name)
 
 

@@ -51,6 +51,10 @@ class Network(nn.Module, ABC):
     def weight_names(self) -> list[str]:
         """Parameter names of the linear maps' weights, first layer first, the head last."""
 
+    @abstractmethod
+    def chains(self) -> list[list[Any]]:
+        """The ways of the data, for `bnbook.fold`: in each, steps without a side branch."""
+
 
 @runtime_checkable
 class Spec(Protocol):

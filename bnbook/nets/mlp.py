@@ -63,6 +63,12 @@ class Layer(nn.Module):
         trace.outputs.append(h)
         return h
 
+    def steps(self) -> list[Any]:
+        """What data pass through in use, in order, as `bnbook.folding` wants to be told."""
+        if self.order == "before":
+            return [self.linear, self.norm, self.activation]
+        return [self.linear, self.activation, self.norm]
+
 
 class MultilayerPerceptron(Network):
     """Hidden layers and a linear head; (N, …) is flattened, logits are (N, classes).
@@ -96,6 +102,19 @@ class MultilayerPerceptron(Network):
     def weight_names(self) -> list[str]:
         """Parameter names of the linear maps' weights, first layer first, the head last."""
         return [f"layers.{i}.linear.weight" for i in range(len(self.layers))] + ["head.weight"]
+
+    def chains(self) -> list[list[Any]]:
+        """One chain, cut where a skip connection takes what passes between two layers."""
+        chains: list[list[Any]] = [[]]
+        layers: list[Any] = list(self.layers)
+        for i, layer in enumerate(layers):
+            if i and (layer.skip or layers[i - 1].skip):
+                chains.append([])
+            chains[-1] += layer.steps()
+        if layers[-1].skip:
+            chains.append([])
+        chains[-1].append(self.head)
+        return chains
 
 
 @dataclass(frozen=True)
