@@ -81,6 +81,7 @@ ARMS: dict[str, tuple[str, str, str]] = {
     "group": ("#56B4E9", "dotted", "v"),
     "renorm": ("#D55E00", "short dashes", "P"),
     "weight-std": ("#CC79A7", "dash-dot-dot", "X"),
+    "ghost": ("#661100", "dotted", "o"),
     # where examples come from, and the rule behind their labels
     "source": ("#332288", "solid", "o"),
     "weighted": ("#117733", "dash-dot", "D"),
