@@ -120,7 +120,7 @@ def plan(scale: str) -> Measurement:
         "paper": (20, Wide(width=2048, layers=50)),
     }[scale]
     return Measurement(
-        ARMS, tuple(range(seeds)), measure, settings, data=settings.data, seeds_per_task=3
+        ARMS, tuple(range(seeds)), measure, settings, data=settings.data, seeds_per_task=1
     )
 
 
