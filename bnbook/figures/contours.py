@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib import colormaps
-from matplotlib.colors import BoundaryNorm
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, Colormap
 
 from bnbook.figures.canvas import Canvas, lay_out, nothing, render
 from bnbook.figures.figure import Figure
@@ -91,7 +92,7 @@ def _paint(
     shades = colormaps["viridis"].resampled(len(levels) + 1)
     norm = BoundaryNorm(levels, shades.N, extend="both")
     texts = [(tick(level), "") for level in levels]
-    right = 14 if canvas.narrow else room(canvas, texts) + 24
+    right = room(canvas, texts) + 24
     axes = lay_out(
         canvas,
         [f"{each.title}: centre {stated(each.centre)}" for each in made],
@@ -113,16 +114,14 @@ def _paint(
         ax.grid(False)
     for which in ("x", "y"):
         plain(axes[0], which, False)
-    _bar(canvas, axes[-1], levels, shades, right)
+    _bar(canvas, axes, levels, shades)
 
 
-def _bar(canvas: Canvas, last: Any, levels: Sequence[Real], shades: Any, right: Real) -> None:
-    """The scale of colours: a strip of boxes with the levels between them."""
-    if canvas.narrow:
-        return
-    place = last.get_position()
-    left = place.x1 + 16 / canvas.width
-    ax = canvas.sheet.add_axes((left, place.y0, 14 / canvas.width, place.height))
+def _bar(canvas: Canvas, axes: Sequence[Axes], levels: Sequence[Real], shades: Colormap) -> None:
+    """The scale of colours beside all panels: a strip of boxes with the levels between them."""
+    first, last = axes[0].get_position(), axes[-1].get_position()
+    left = last.x1 + 16 / canvas.width
+    ax = canvas.sheet.add_axes((left, last.y0, 14 / canvas.width, first.y1 - last.y0))
     ax.imshow(np.arange(len(levels) + 1)[:, None], cmap=shades, aspect="auto", origin="lower")
     ax.set(xticks=[], yticks=np.arange(len(levels)) + 0.5)
     ax.set_yticklabels([tick(level) for level in levels])

@@ -21,7 +21,7 @@ MODES: tuple[Mode, ...] = ("training", "evaluation")
 """Two functions of the same weights: by the statistics of the batch, by the running ones."""
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0)
-STEP_SIZES = tuple(10 ** (k / 3) for k in range(-9, 7))
+STEP_SIZES = tuple(10 ** (k / 2) for k in range(-6, 5))
 Loss = Callable[[Tensors, Tensors, Tensor, Tensor], Tensor]
 
 
