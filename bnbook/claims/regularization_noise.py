@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -66,7 +67,7 @@ def falls_as_1_over_m(record: xr.Dataset) -> xr.DataArray:
     return strata("of", parts)
 
 
-def at_end(record: xr.Dataset, arms: Mapping[float, str], dim: str, label: str) -> xr.Dataset:
+def at_end(record: xr.Dataset, arms: Mapping[Any, str], dim: str, label: str) -> xr.Dataset:
     """What `ghost-dropout` holds at the end of some arms, by a number along `dim`.
 
     loss and accuracy (…, split, statistics), gap and logit_noise.
@@ -99,7 +100,7 @@ def _every(record: xr.Dataset, variable: str) -> xr.DataArray:
 
 def by_size(record: xr.Dataset) -> xr.Dataset:
     """The ends of the arms whose statistics are of 4 to 64 examples, in SGD batches of 64."""
-    arms: dict[float, str] = {size: f"ghost {size}" for size in (4, 8, 16, 32)}
+    arms = {size: f"ghost {size}" for size in (4, 8, 16, 32)}
     arms[64] = "batch"
     return at_end(record, arms, "size", "examples behind the statistics")
 
