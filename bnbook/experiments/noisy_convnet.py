@@ -7,7 +7,6 @@ from bnbook.nets import VGG
 from bnbook.probes import Probe
 from bnbook.probes.accuracy import Accuracy
 from bnbook.probes.drift import WassersteinDrift
-from bnbook.probes.gradient_ics import GradientShift
 from bnbook.probes.walk import EffectiveSmoothness, GradientChange, LossVariation, Mode
 from bnbook.train import SGD, Arm, Plan, log_spaced
 
@@ -24,7 +23,7 @@ def plan(scale: str) -> Plan:
     """One learning rate for all arms: one at which the network without BN trains too."""
     data, stages, shrink, seeds, steps, looks = {
         "smoke": ("mnist-5k", ((3, 2), (4, 2), (5, 2)), 2, 2, 12, 4),
-        "book": ("mnist-5k", SMALL, 2, 5, 300, 10),
+        "book": ("mnist-5k", SMALL, 2, 8, 300, 10),
         "paper": ("cifar10", FULL, 1, 5, 15_000, 24),
     }[scale]
     batch_size, rate = {"smoke": (32, 0.05), "book": (64, 0.1), "paper": (128, 0.1)}[scale]
@@ -50,7 +49,7 @@ def plan(scale: str) -> Plan:
 def instruments() -> tuple[Probe, ...]:
     """Speed, the stability of distributions, and smoothness along the gradient in training mode."""
     speed = (Accuracy(splits=("train",), statistics=("batch",)),)
-    stability = (WassersteinDrift(sites=("input",)), GradientShift())
+    stability = (WassersteinDrift(sites=("input",)),)
     smoothness = (LossVariation(MODES), GradientChange(MODES), EffectiveSmoothness(MODES))
     return (*speed, *stability, *smoothness)
 
