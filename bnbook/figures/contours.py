@@ -15,7 +15,7 @@ from matplotlib.colors import BoundaryNorm, Colormap
 from bnbook.figures.canvas import Canvas, lay_out, nothing, render
 from bnbook.figures.figure import Figure
 from bnbook.figures.labels import room
-from bnbook.figures.pick import EVERYTHING, Select, pick, seeds, split, summary
+from bnbook.figures.pick import EVERYTHING, Picked, Select, pick, seeds, split, summary
 from bnbook.figures.scales import plain
 from bnbook.figures.style import Real, points
 from bnbook.figures.words import coordinate, member, quantity, stated, tick
@@ -54,22 +54,7 @@ def contours(
     """
     picked = pick(record, variable, select, (panels, up, across), ("seed",))
     x, y = (np.asarray(picked.values[dim].values, dtype=float) for dim in (across, up))
-    made = []
-    for name, each in split(picked, panels):
-        values = each.values.transpose(up, across, ...)
-        centre = {up: float(y[np.abs(y).argmin()]), across: float(x[np.abs(x).argmin()])}
-        corners = values.isel({up: [0, -1], across: [0, -1]}).mean([up, across])
-        gone = int(each.lost.sum())
-        made.append(
-            _Panel(
-                name,
-                member(panels, name),
-                values.mean("seed").values if "seed" in values.dims else values.values,
-                summary(values.sel(centre)),
-                summary(corners),
-                f"{gone} of {each.lost.size} diverged" if gone else "",
-            )
-        )
+    made = [_panel(name, each, (panels, across, up)) for name, each in split(picked, panels)]
     words, note = label or quantity(picked.values), seeds(picked, "mean")
     named = titles or (coordinate(picked.values, across), coordinate(picked.values, up))
 
@@ -77,6 +62,22 @@ def contours(
         _paint(canvas, made, (x, y), levels, words, note, named)
 
     return render(paint, _alt(made, words, note, named))
+
+
+def _panel(name: Any, picked: Picked, dims: tuple[str, str, str]) -> _Panel:
+    """The panel of one member of `dims[0]`, over the plane of the other two."""
+    panels, across, up = dims
+    values = picked.values.transpose(up, across, ...)
+    centre = {dim: min(values[dim].values.tolist(), key=abs) for dim in (up, across)}
+    gone = int(picked.lost.sum())
+    return _Panel(
+        name,
+        member(panels, name),
+        (values.mean("seed") if "seed" in values.dims else values).values,
+        summary(values.sel(centre)),
+        summary(values.isel({up: [0, -1], across: [0, -1]}).mean([up, across])),
+        f"{gone} of {picked.lost.size} diverged" if gone else "",
+    )
 
 
 def _paint(
