@@ -130,5 +130,9 @@ def by_depth(record: xr.Dataset) -> xr.Dataset:
 
 
 def _final(record: xr.Dataset, factors: tuple[str, ...]) -> xr.Dataset:
+    """With it when a network diverged, which figures need to tell it from one not measured."""
     final = crossed(held_out(record).isel(step=-1, drop=True), factors)
-    return final.assign_attrs(units="1", long_name="test accuracy").to_dataset(name="accuracy")
+    final.attrs = {"units": "1", "long_name": "test accuracy"}
+    return xr.Dataset(
+        {"accuracy": final, "diverged_at": crossed(record.diverged_at, factors)},
+    )

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bnbook import outcomes
+from bnbook import figures, outcomes
 from bnbook.experiments import activations
 from bnbook.experiments.reversal import ARMS
 
 STEPS = [0, 1, 3, 7]
 SEEDS = 4
+NORMS = activations.NORMS
 
 
 def study() -> xr.Dataset:
@@ -78,6 +79,26 @@ def test_shares_of_a_study_that_two_factors_decide() -> None:
     assert share.sel(effect="optimizer").item() == pytest.approx(0.2, abs=0.01)
     among = outcomes.study_shares(made, "final", "with BN").share.mean("seed")
     assert among.sel(effect="optimizer").item() == pytest.approx(1, abs=0.02)
+
+
+def test_a_map_shows_which_networks_diverged_and_keeps_the_others() -> None:
+    arms = [f"relu+{rate}+{size}+{norm}" for rate, size, norm in product((1, 3), (1, 9), NORMS)]
+    coords = {"arm": arms, "seed": [0, 1], "step": [5]}
+    accuracy = xr.DataArray(np.full((8, 2, 1), 0.7), coords, tuple(coords))
+    diverged = xr.full_like(accuracy.isel(step=0, drop=True), np.nan)
+    accuracy.loc[{"arm": "relu+3+9+none"}], diverged.loc[{"arm": "relu+3+9+none"}] = np.nan, 2.0
+    split = {"split": ["test"], "statistics": ["population"]}
+    made = xr.Dataset({"accuracy": accuracy.expand_dims(split), "diverged_at": diverged})
+    maps = outcomes.by_setting(made)
+    shown = figures.heatmap(
+        maps,
+        "accuracy",
+        rows="init_scale",
+        columns="learning_rate",
+        select={"activation": "relu", "norm": "none"},
+    )
+    assert shown.alt.count("all 2 diverged") == 1
+    assert shown.alt.count("0.7 ±") == 3
 
 
 def reversal() -> xr.Dataset:

@@ -10,7 +10,7 @@ from bnbook.train import Arm, Plan, Tuned, log_spaced
 ACTIVATIONS = ("sigmoid", "tanh")
 NORMS = ("none", "batch")
 FACTORS = ("activation", "depth", "norm")
-LEARNING_RATES = (0.1, 0.3, 1.0)
+LEARNING_RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
 BATCH_SIZE, WIDTH = 60, 50
 
 

@@ -34,7 +34,7 @@ class _Cell:
         """Mean, half the width of its interval, and what is missing."""
         loss = diverged(self.lost, self.total)
         if not self.effect.n:
-            return [loss or "not measured"]
+            return (loss or "not measured").rsplit(" ", 1)
         half = (self.effect.high - self.effect.low) / 2
         if not math.isfinite(half):
             return [number(self.effect.estimate)] + [loss] * bool(loss)
