@@ -13,7 +13,7 @@ from bnbook.claims import Judgement
 from bnbook.figures.canvas import LINE, SMALL, Canvas, header, render
 from bnbook.figures.figure import Figure
 from bnbook.figures.scales import Plain
-from bnbook.figures.style import Real, points
+from bnbook.figures.style import Limits, Real, points
 from bnbook.figures.words import stated
 from bnbook.stats import Interval, Verdict, number
 
@@ -103,19 +103,21 @@ def _paint(canvas: Canvas, rows: Sequence[_Row], zone: Real, xlabel: str) -> Non
         text.height + (16 if row.says else 10) for row, text in zip(rows, texts, strict=True)
     ]
     canvas.resize(top + sum(heights) + _FOOT)
-    shared: Axes | None = None
+    left, down, width = (8, 0, canvas.width - 16) if canvas.narrow else _PLACE
+    end = texts[-1].height if canvas.narrow else heights[-1]
+    deep = sum(heights[:-1]) + end
+    ax = canvas.axes(left, top + down, width, deep)  # one for all: axes that share are slow
+    ax.set(ylim=(deep, 0), yticks=[])
+    ax.grid(False)
+    at: Real = 0
     for row, text, height in zip(rows, texts, heights, strict=True):
-        left, down, width = (
-            (8, text.height - _STRIP, canvas.width - 16) if canvas.narrow else _PLACE
+        strip = (
+            (at + text.height - _STRIP, at + text.height) if canvas.narrow else (at, at + height)
         )
-        tall = _STRIP if canvas.narrow else height
-        ax = canvas.axes(left, top + down, width, tall, sharex=shared)
-        shared = shared or ax
-        _strip(canvas, ax, row, zone, tall)
-        _write(canvas, row, text, top)
-        top += height
-    assert shared is not None
-    _axis(shared, ax, rows, xlabel)
+        _strip(canvas, ax, row, zone, strip)
+        _write(canvas, row, text, top + at)
+        at += height
+    _axis(ax, rows, xlabel)
 
 
 @dataclass(frozen=True)
@@ -160,12 +162,12 @@ def _lines(text: str) -> int:
     return 1 + text.count("\n") if text else 0
 
 
-def _strip(canvas: Canvas, ax: Axes, row: _Row, zone: Real, tall: Real) -> None:
+def _strip(canvas: Canvas, ax: Axes, row: _Row, zone: Real, strip: Limits) -> None:
     """The zone of effects that do not matter, zero, and the interval, level with the name."""
-    ax.set(ylim=(tall, 0), yticks=[])
-    ax.axvspan(-zone, zone, color=canvas.theme.grid, linewidth=0)
-    ax.axvline(0, color=canvas.theme.muted, linewidth=points(1))
-    effect, level = row.effect, LINE / 2
+    ax.fill_betweenx(strip, -zone, zone, color=canvas.theme.grid, linewidth=0)
+    rule: dict[str, Any] = {"linewidth": points(1), "solid_capstyle": "butt"}
+    ax.plot([0, 0], strip, color=canvas.theme.muted, **rule)
+    effect, level = row.effect, strip[0] + LINE / 2
     ink: dict[str, Any] = {"color": canvas.theme.text, "clip_on": False}
     if effect.n > 1:
         limits = [effect.low / row.scale, effect.high / row.scale]
@@ -176,26 +178,21 @@ def _strip(canvas: Canvas, ax: Axes, row: _Row, zone: Real, tall: Real) -> None:
         mark: dict[str, Any] = _MARKERS[row.verdict] | hollow | ink
         mark |= {"markerfacecoloralt": page, "markersize": points(9)}
         ax.plot([effect.estimate / row.scale], [level], **mark)
-    ax.grid(False)
-    ax.spines["bottom"].set_visible(False)
-    ax.tick_params(bottom=False, labelbottom=False)
 
 
-def _axis(shared: Axes, last: Axes, rows: Sequence[_Row], xlabel: str) -> None:
+def _axis(ax: Axes, rows: Sequence[_Row], xlabel: str) -> None:
     """One axis for all strips, under the last; logarithmic away from zero when effects are far."""
     ends = [e / r.scale for r in rows if r.effect.n for e in (r.effect.low, r.effect.high)]
     far = max((abs(end) for end in ends if end == end), default=1.0)
     if xlabel.startswith("effect ÷") and far > _FAR:
-        shared.set_xscale("symlog", linthresh=1, linscale=0.7)
+        ax.set_xscale("symlog", linthresh=1, linscale=0.7)
         powers = [10.0**k for k in range(8) if 10.0**k <= 1.5 * far]
         low = [-p for p in powers if min(ends) < -p / 3]
-        shared.xaxis.set_major_locator(FixedLocator([*low, 0.0, *powers]))
+        ax.xaxis.set_major_locator(FixedLocator([*low, 0.0, *powers]))
     else:
-        shared.xaxis.set_major_locator(MaxNLocator(4))
-    shared.xaxis.set_major_formatter(Plain())
-    last.spines["bottom"].set_visible(True)
-    last.tick_params(bottom=True, labelbottom=True)
-    last.set_xlabel(xlabel, labelpad=points(3))
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+    ax.xaxis.set_major_formatter(Plain())
+    ax.set_xlabel(xlabel, labelpad=points(3))
 
 
 def _alt(rows: Sequence[_Row], judged: Sequence[Judgement]) -> str:
