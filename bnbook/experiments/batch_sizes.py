@@ -138,7 +138,7 @@ def plan(scale: str) -> Comparison:
     rates = (0.01, 0.05, 0.25)
     settings, seeds, sizes = {
         "smoke": (Sizes("mnist-5k", (64, 64), 40, 5, rates[:2]), 2, (1, 2, 4, 32)),
-        "book": (Sizes("mnist-5k", (64, 64), 960, 60, rates), 5, (*SMALL, 16, 32, 64, 128, 256)),
+        "book": (Sizes("mnist-5k", (64, 64), 1280, 80, rates), 5, (*SMALL, 16, 32, 64, 128, 256)),
         "paper": (
             Sizes("mnist", (100, 100, 100), 50_000, 2000, (0.01, 0.02, 0.05, 0.1, 0.25)),
             10,
