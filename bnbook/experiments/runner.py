@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from bnbook import data, norms
 from bnbook.experiments.base import SCALES, Experiment, ExperimentError, Plan, Task
+from bnbook.experiments.machine import processes
 from bnbook.nets import Spec
 from bnbook.progress import Progress
 from bnbook.record import Store, assemble, describe, digest, provenance, source_digest
@@ -37,7 +38,7 @@ def run(
     scale      "smoke", "book" or "paper"; None is `$BNBOOK_SCALE`, or "book"
     seeds      how many, or which, instead of those of the scale
     device     where networks train; "cuda" runs the groups one after the other
-    executor   any `concurrent.futures.Executor`; None is one local process a core
+    executor   any `concurrent.futures.Executor`; None is a local process a core, memory allowing
     store      None is `Store.default()`
 
     Each finished group is stored at once: a run that is interrupted, or whose store is full,
@@ -174,7 +175,7 @@ def _parts(
 
 def _alone(pending: list[int], scale: str, device: str, executor: Executor | None) -> bool:
     """Whether starting other processes would not pay, or could not share the device."""
-    few = len(pending) < 2 or scale == "smoke" or (os.cpu_count() or 1) < 2
+    few = len(pending) < 2 or scale == "smoke" or processes() < 2
     return executor is None and (few or device != "cpu")
 
 
@@ -210,7 +211,7 @@ def _side_by_side(
     if executor is None:
         from loky import get_reusable_executor
 
-        executor = local = get_reusable_executor(max_workers=os.cpu_count(), timeout=20)
+        executor = local = get_reusable_executor(max_workers=processes(), timeout=20)
     futures = {executor.submit(perform, task, device): i for i, task in tasks}
     work = {i: task.work for i, task in tasks}
     try:
