@@ -106,7 +106,7 @@ def _draw(ax: Axes, course: Course, look: Look) -> None:
 
 
 def _alt(rows: Sequence[Row], words: _Words) -> str:
-    """For each line where it is highest, and how much lies above the mark."""
+    """For each line where and how high it is highest, and how much lies above the mark."""
     scale = " on a logarithmic scale" if words.log else ""
     parts = [f"Density of {words.xlabel}{scale}, {words.ylabel}; {words.note}."]
     if words.mark is not None:
@@ -121,7 +121,9 @@ def _told(course: Course, mark: Real | None) -> str:
     """One line in words."""
     if not course.n:
         return f"{course.label}: no line, {course.loss or 'nothing measured'}"
-    peak = f"{course.label} is highest at {course.x[np.argmax(course.mean)]:.2g}"
+    at = np.argmax(course.mean)
+    height, low, high = (f"{each[at]:.2g}" for each in (course.mean, *course.band))
+    peak = f"{course.label} is highest at {course.x[at]:.2g} ({height} [{low}, {high}])"
     total = course.mean.sum()
     if mark is None or not total:
         return peak

@@ -23,8 +23,8 @@ def test_words_say_where_an_arm_is_highest_and_how_much_lies_above_the_mark(
 ) -> None:
     alt = figures.density(counted, "density", over="singular_value", mark=1).alt
     assert "A line marks 1." in alt
-    assert "none is highest at 0.01, with 0 % of what is drawn above 1" in alt
-    assert "batch is highest at 10, with 75 % of what is drawn above 1" in alt
+    assert "none is highest at 0.01 (0.5 [0.5, 0.5]), with 0 % of what is drawn above 1" in alt
+    assert "batch is highest at 10 (0.75 [0.75, 0.75]), with 75 % of what is drawn above 1" in alt
 
 
 def test_an_arm_without_a_value_is_said_to_have_none(counted: xr.Dataset) -> None:
