@@ -15,7 +15,7 @@ from bnbook.experiments.base import (
 )
 from bnbook.text import unknown
 
-_INTERNAL = {"base", "runner"}
+_INTERNAL = {"base", "machine", "runner"}
 
 __all__ = [
     "SCALES",
