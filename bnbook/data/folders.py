@@ -13,14 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from bnbook.data.base import DataError, Dataset, from_tensors
+from bnbook.data.base import DataError, Dataset, Raw, from_tensors
 from bnbook.data.vision import raw_images, torchvision_datasets
 
 FOLDER = "folder:"
 
 
 def read_folder(name: str, where: Path, here: Path) -> Dataset:
-    """The data set `folder:PATH`, with PATH looked for in `here`, then in `where`."""
+    """The data set `folder:PATH`, with PATH looked for in `here`, then in `where`.
+
+    A folder comes class by class. Each split is put in one order, drawn once and for all, so that
+    its first examples, which is what probes look at, are a fair sample of it.
+    """
     path = _find_folder(name, where, here)
     train, test = (_list_images(path / split) for split in ("train", "test"))
     if train.classes != test.classes:
@@ -28,9 +32,14 @@ def read_folder(name: str, where: Path, here: Path) -> Dataset:
         raise DataError(f"{path}: class(es) {', '.join(odd)} are not in both train/ and test/")
     files = [file for file, _ in train.samples + test.samples]
     pixels = _decoded(files, train.loader, where / "decoded" / path.name)
-    raw_train = raw_images(pixels[: len(train)], train.targets)
-    raw_test = raw_images(pixels[len(train) :], test.targets)
+    raw_train = _mixed(pixels[: len(train)], train.targets)
+    raw_test = _mixed(pixels[len(train) :], test.targets)
     return from_tensors(name, raw_train, raw_test, tuple(train.classes))
+
+
+def _mixed(pixels: NDArray[np.uint8], labels: list[int]) -> Raw:
+    order = np.random.default_rng(0).permutation(len(labels))
+    return raw_images(pixels[order], [labels[i] for i in order])
 
 
 def _find_folder(name: str, where: Path, here: Path) -> Path:
