@@ -7,7 +7,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 JCACHE := $(BIN)/jcache
 HTML := _build/html
 PORT ?= 8000
-export BNBOOK_STORE ?= $(CURDIR)/_build/records
 export PYTHONUNBUFFERED := 1
 
 # The first Python that is new enough; `make PYTHON=/path/to/python` names another.
@@ -28,13 +27,16 @@ records: $(VENV)/book
 
 # A fresh environment on every build (--all), so that a broken reference fails the second one too.
 # Pages are executed when their cells changed, which Jupyter Book's cache sees, or the package, the
-# versions, the scale or a record, which it does not: the key beside it does. They are executed
-# into that cache on all cores; one that failed is executed once more by the build, which says why
-# and stops.
+# versions, the scale or a record, which it does not: the key beside it does. So it does when a page
+# was renamed or removed or the checkout moved, as the cache knows its pages by their full paths.
+# They are executed into that cache on all cores; one that failed is executed once more by the
+# build, which says why and stops.
 html: $(VENV)/book
 	@mkdir -p _build
-	@key=$$({ find bnbook -name '*.py' | sort | xargs cat; cat constraints.txt; \
-	  ls "$$BNBOOK_STORE"; echo "$$BNBOOK_SCALE"; } 2>/dev/null | git hash-object --stdin); \
+	@key=$$({ pwd; ls book; find bnbook -name '*.py' | sort | xargs cat; cat constraints.txt; \
+	  $(BIN)/python -c 'from bnbook import environment as e; \
+	    print(e.scale(), e.records(), *sorted(e.records().glob("*.nc")))'; \
+	  } 2>/dev/null | git hash-object --stdin); \
 	[ "$$key" = "$$(cat _build/executed 2>/dev/null)" ] || rm -rf _build/.jupyter_cache; \
 	mkdir -p _build/.jupyter_cache; echo "$$key" > _build/executed
 	$(JCACHE) notebook -p _build/.jupyter_cache add -r myst_nb_md book/*.md > /dev/null

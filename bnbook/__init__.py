@@ -32,6 +32,7 @@ _SUBMODULES = (
     "probes",
     "record",
     "stats",
+    "store",
     "train",
 )
 

@@ -7,7 +7,6 @@ imported when it runs, so that --help answers at once.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bnbook import environment
 from bnbook.text import unknown
 
 app = typer.Typer(
@@ -81,7 +81,7 @@ def reporting(after_interrupt: str = RESUMES) -> Iterator[None]:
         typer.echo(f"interrupted: {after_interrupt}", err=True)
         raise typer.Exit(130) from None
     except Exception as error:
-        if os.environ.get("BNBOOK_DEBUG") or not is_foreseen(error):
+        if environment.switched_on("BNBOOK_DEBUG") or not is_foreseen(error):
             raise
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(1) from None
@@ -348,7 +348,7 @@ def _run(name: str, **options: Any) -> dict[str, Any] | None:
         with redirect_stdout(sys.stderr):
             record = experiments.run(name, **options)
     except Exception as error:
-        if os.environ.get("BNBOOK_DEBUG") or not is_foreseen(error):
+        if environment.switched_on("BNBOOK_DEBUG") or not is_foreseen(error):
             raise
         typer.echo(f"error: {name}: {error}", err=True)
         return None

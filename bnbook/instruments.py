@@ -18,10 +18,10 @@ from typing import Any
 
 from bnbook import claims as ledger
 from bnbook import data as tables
+from bnbook import environment, stats
 from bnbook import experiments as questions
 from bnbook import norms as normalisers
 from bnbook import probes as instruments
-from bnbook import stats
 
 _KEY = re.compile(r"(?<![\w`])[a-z][a-z0-9]*(?:19|20)\d\d[a-z0-9]+\b")
 
@@ -138,7 +138,7 @@ def versions() -> Page:
     """Versions, machine and scale of this copy."""
     rows = {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES}
     rows["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    rows["scale"] = os.environ.get("BNBOOK_SCALE", "book")
+    rows["scale"] = environment.scale()
     return _table(("what", "this copy"), rows.items())
 
 

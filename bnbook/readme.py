@@ -62,14 +62,14 @@ def write(root: Path = Path()) -> None:
     `ValueError` if README.md lacks the two marks.
     """
     readme = root / "README.md"
-    before, start, rest = readme.read_text().partition(START)
+    before, start, rest = readme.read_text(encoding="utf-8").partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
         raise ValueError(f"{readme} needs the two lines {START} and {END}, and has not both")
     figure, judgement = lead()
     for theme in ("light", "dark"):
         figure.save(root / PICTURES.format(theme=theme), theme)
-    readme.write_text(before + block(figure, judgement) + after)
+    readme.write_text(before + block(figure, judgement) + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

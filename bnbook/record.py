@@ -1,47 +1,26 @@
-"""What a run leaves: a labelled xarray Dataset with its provenance, and the store that keeps it.
+"""What a run leaves: a labelled xarray Dataset with its provenance, and the key it is found by.
 
-A record is found by its key, a hash of the plan, the data and the source of what computed it.
-A file's name ends in the digest of its content, so one rename makes it whole, and a damaged or
-half-written file is known by looking.
+The key is a hash of the plan, the data and the source of what computed the record.
 """
 
 from __future__ import annotations
 
 import ast
-import errno
 import hashlib
 import importlib.util
 import json
-import os
 import platform
 import sys
-import tempfile
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from filelock import FileLock
-from platformdirs import user_cache_dir
 
 PACKAGES = ("bnbook", "torch", "torchvision", "numpy", "scipy", "xarray", "mlxtend")
-
-
-class StoreError(RuntimeError):
-    """The store could not keep a record; `record` is what it was given, so nothing is lost."""
-
-    def __init__(self, message: str, record: xr.Dataset) -> None:
-        super().__init__(message)
-        self.record = record
-
-
-class DamagedRecord(UserWarning):
-    """A stored file does not hold what its name says; it was set aside and is computed anew."""
 
 
 def describe(thing: Any) -> Any:
@@ -129,88 +108,3 @@ def provenance() -> dict[str, str]:
         "platform": platform.platform(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-@dataclass(frozen=True)
-class Store:
-    """A folder of records, each a NetCDF file named `TITLE--KEY--DIGEST.nc`."""
-
-    root: Path
-
-    @classmethod
-    def default(cls) -> Store:
-        """`$BNBOOK_STORE`, or else a folder `records` in the platform's cache folder."""
-        named = os.environ.get("BNBOOK_STORE")
-        return cls(Path(named) if named else Path(user_cache_dir("bnbook")) / "records")
-
-    def load(self, key: str) -> xr.Dataset | None:
-        """The record of `key`, or None. A damaged file is set aside, with a `DamagedRecord`."""
-        for path in sorted(self.root.glob(f"*--{key}--*.nc")):
-            content = path.read_bytes()
-            if hashlib.sha256(content).hexdigest()[:16] == path.stem.rpartition("--")[2]:
-                with xr.open_dataset(path, engine="netcdf4") as stored:
-                    # its encoding would cut the longer names of a part merged with it
-                    return stored.load().drop_encoding()
-            aside = path.with_suffix(".damaged")
-            path.replace(aside)
-            warnings.warn(
-                f"{path} is damaged: its content does not match its name. "
-                f"It is kept as {aside.name}; what it held is computed anew.",
-                DamagedRecord,
-                stacklevel=2,
-            )
-        return None
-
-    def save(self, record: xr.Dataset, title: str, key: str) -> Path:
-        """Write a record whole or not at all; a failure is a `StoreError` that carries it."""
-        content = bytes(record.to_netcdf(engine="netcdf4", encoding=_compressed(record)))
-        path = self.root / f"{title}--{key}--{hashlib.sha256(content).hexdigest()[:16]}.nc"
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, content)
-        except OSError as error:
-            raise StoreError(_why(error, self.root), record) from error
-        for older in self.root.glob(f"*--{key}--*.nc"):
-            if older != path:
-                older.unlink(missing_ok=True)
-        return path
-
-    @contextmanager
-    def alone(self, key: str) -> Iterator[None]:
-        """While this holds, nobody else on this machine does: whoever comes later waits."""
-        name = digest(str(self.root.resolve()), key)
-        with FileLock(Path(tempfile.gettempdir()) / f"bnbook-{name}.lock"):
-            yield
-
-    def drop(self, key: str) -> None:
-        """Remove what is stored under `key`."""
-        for path in self.root.glob(f"*--{key}--*.nc"):
-            path.unlink(missing_ok=True)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: nothing half-written is left under any name."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".writing")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _compressed(record: xr.Dataset) -> dict[Any, dict[str, Any]]:
-    numeric = [name for name, v in record.data_vars.items() if v.dtype.kind == "f" and v.ndim]
-    return {name: {"zlib": True, "complevel": 4} for name in numeric}
-
-
-def _why(error: OSError, root: Path) -> str:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
-    cause = "the disk is full" if full else str(error)
-    return (
-        f"cannot keep a record in {root}: {cause}. Earlier records are untouched. Free some space "
-        "or set BNBOOK_STORE to another folder, and run again: what was stored is not recomputed"
-    )

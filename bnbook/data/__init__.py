@@ -17,8 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import platformdirs
-
+from bnbook import environment
 from bnbook.data.base import DataError, Dataset, Raw, Source, Split, from_tensors
 from bnbook.data.folders import FOLDER, read_folder
 from bnbook.text import unknown
@@ -41,8 +40,7 @@ __all__ = [
 
 def root() -> Path:
     """Return the data folder: `$BNBOOK_DATA`, or `data` in the platform's cache folder."""
-    chosen = os.environ.get("BNBOOK_DATA")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("bnbook") / "data"
+    return environment.data()
 
 
 def names() -> list[str]:

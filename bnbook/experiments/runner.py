@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
+import sys
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from contextlib import closing
 from dataclasses import dataclass, fields, is_dataclass
@@ -14,12 +14,13 @@ import torch
 import xarray as xr
 from tqdm.auto import tqdm
 
-from bnbook import data, norms
+from bnbook import data, environment, norms
 from bnbook.experiments.base import SCALES, Experiment, ExperimentError, Plan, Task
 from bnbook.experiments.machine import processes
 from bnbook.nets import Spec
 from bnbook.progress import Progress
-from bnbook.record import Store, assemble, describe, digest, provenance, source_digest
+from bnbook.record import assemble, describe, digest, provenance, source_digest
+from bnbook.store import Store
 from bnbook.text import unknown
 
 
@@ -42,12 +43,13 @@ def run(
     store      None is `Store.default()`
 
     Each finished group is stored at once: a run that is interrupted, or whose store is full,
-    goes on from there when it is called again. Where two processes of one machine want the same
-    record, such as two pages of the book, one makes it and the other waits.
+    goes on from there when it is called again. The store is tried before anything is computed.
+    Where two processes want the same record, such as two pages of the book, one makes it and the
+    other says that it waits.
     """
     from bnbook.experiments import get
 
-    scale = scale or os.environ.get("BNBOOK_SCALE", "book")
+    scale = scale or environment.scale()
     if scale not in SCALES:
         raise ExperimentError(unknown("scale", scale, SCALES))
     experiment, store = get(name), store or Store.default()
@@ -59,7 +61,8 @@ def run(
     record = store.load(key)
     if record is not None:
         return record
-    with store.alone(key):
+    store.prepare()
+    with store.alone(key, _teller(name, progress)):
         record = store.load(key)
         if record is not None:
             return record
@@ -68,6 +71,13 @@ def run(
     for task in plan.tasks():
         store.drop(origin.key(task))
     return record
+
+
+def _teller(name: str, progress: bool) -> Callable[[str], object]:
+    """What says to standard error why nothing happens; silent for whoever wants no progress."""
+    if not progress:
+        return lambda text: None
+    return lambda text: tqdm.write(f"{name}: {text}", file=sys.stderr)
 
 
 def _measured(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import xarray as xr
 
 from bnbook import experiments
 from bnbook.experiments import Experiment, ExperimentError, Measurement, runner
-from bnbook.record import DamagedRecord, Store, StoreError
+from bnbook.store import DamagedRecord, Store, StoreError
 
 CALLS: list[int] = []
 STOP_AT: set[int] = set()
@@ -117,7 +118,7 @@ def test_a_damaged_record_is_computed_again(tmp_path: Path) -> None:
 def test_a_full_disk_stops_the_run_and_keeps_what_was_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writes = iter([None, OSError(28, "No space left on device")])
+    writes = iter([None, None, OSError(28, "No space left on device")])  # the trial, a part, full
 
     def sync(_: int) -> None:
         if error := next(writes, None):
@@ -131,6 +132,36 @@ def test_a_full_disk_stops_the_run_and_keeps_what_was_stored(
     assert CALLS == [0, 1, 2, 3, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("obstacle", ["a file in its place", "a full disk", "a file above it"])
+def test_a_store_that_cannot_be_written_is_found_before_anything_is_computed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, obstacle: str
+) -> None:
+    root = tmp_path / "records"
+    if obstacle == "a full disk":
+
+        def full(_: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+    else:
+        root.write_text("not a folder")
+    where = root / "below" if obstacle == "a file above it" else root
+    with pytest.raises(StoreError, match="BNBOOK_STORE") as caught:
+        run(where)
+    assert str(where) in str(caught.value)
+    assert caught.value.record is None
+    assert CALLS == []
+
+
+def test_a_stored_record_is_read_where_nothing_can_be_written(tmp_path: Path) -> None:
+    first = run(tmp_path / "published")
+    store = Store(tmp_path / "own", others=(tmp_path / "published",))
+    again = runner.run("made-up", "smoke", store=store, progress=False)
+    xr.testing.assert_identical(again, first)
+    assert not (tmp_path / "own").exists()
+    assert CALLS == list(range(6))
+
+
 def test_an_executor_gives_the_same_record(tmp_path: Path) -> None:
     alone = run(tmp_path / "alone")
     with ThreadPoolExecutor(2) as executor:
@@ -141,8 +172,11 @@ def test_an_executor_gives_the_same_record(tmp_path: Path) -> None:
 def test_a_full_disk_stops_the_work_that_others_have_not_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    writes = iter([None])  # the trial
+
     def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
+        if next(writes, "full"):
+            raise OSError(28, "No space left on device")
 
     WAIT_AT[2] = Event()  # the second task begins, and ends only after the run has stopped
     monkeypatch.setattr(os, "fsync", full)
@@ -163,6 +197,23 @@ def test_two_who_want_one_record_make_it_once(tmp_path: Path) -> None:
         first, second = (each.result() for each in both)
     assert CALLS == list(range(6))
     xr.testing.assert_identical(first, second)
+
+
+def test_whoever_waits_says_for_whom(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    WAIT_AT[0] = Event()
+    with ThreadPoolExecutor(2) as callers:
+        first = callers.submit(run, tmp_path)
+        while not list(tmp_path.glob(".*.lock")):
+            time.sleep(0.01)
+        second = callers.submit(runner.run, "made-up", "smoke", store=Store(tmp_path))
+        said = ""
+        while "waiting" not in said and not second.done():
+            time.sleep(0.01)
+            said += capsys.readouterr().err
+        WAIT_AT[0].set()
+        assert second.result().equals(first.result())
+    assert f"made-up: waiting for process {os.getpid()} on " in said
+    assert CALLS == list(range(6))
 
 
 def test_an_unknown_scale_names_the_nearest(tmp_path: Path) -> None:
