@@ -87,10 +87,17 @@ class Norm(Moded):
     def population_map(self) -> tuple[Tensor, Tensor] | None:
         """(A, c) with A·z + c what population mode does to the channels of every position.
 
-        A is (C,) where channels are scaled one by one, or (C, C); c is (C,). None where the
-        output of a position depends on other positions, so that there is no such map.
+        A is (C,) where channels are scaled one by one, or (C, C); c is (C,). None where there is
+        no such map: the output of a position depends on other positions, or is not affine. A class
+        with a `forward` of its own does not inherit a map: it says it anew, or has none.
         """
         return None
+
+    def __init_subclass__(cls) -> None:
+        """The map belongs to the `forward` that it describes."""
+        super().__init_subclass__()
+        if "forward" in vars(cls) and "population_map" not in vars(cls):
+            cls.population_map = Norm.population_map  # type: ignore[method-assign]
 
     def check_input(self, z: Tensor) -> None:
         """Raise `NormError` unless z is (N, C, …) with C = num_features."""

@@ -21,6 +21,8 @@ class FrozenBatchNorm(BatchNorm):
     absorbs_bias = False
     mixes_examples = False
 
+    population_map = BatchNorm.population_map
+
     def __init__(self, num_features: int, *, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__(num_features, eps=eps, affine=affine)
 

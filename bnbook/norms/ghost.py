@@ -35,6 +35,8 @@ class GhostBatchNorm(BatchNorm):
             raise NormError(f"ghost_size is {ghost_size}; a ghost batch holds 1 example or more")
         self.ghost_size = ghost_size
 
+    population_map = BatchNorm.population_map
+
     def forward(self, z: Tensor) -> Tensor:
         self.check_input(z)
         if self.mode == "population":

@@ -44,6 +44,8 @@ class NoisyBatchNorm(BatchNorm):
         self.shift, self.scale, self.spread = shift, scale, spread
         self.register_buffer("noise_key", torch.tensor(0))
 
+    population_map = BatchNorm.population_map
+
     def seed_noise(self, generator: torch.Generator) -> None:
         """Draw the key of this layer's noise."""
         self.noise_key.copy_(torch.randint(2**31, (), generator=generator))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from bnbook.norms.base import Norm, register
@@ -17,3 +18,6 @@ class NoNorm(Norm):
     def forward(self, z: Tensor) -> Tensor:
         self.check_input(z)
         return z
+
+    def population_map(self) -> tuple[Tensor, Tensor]:
+        return torch.ones(self.num_features), torch.zeros(self.num_features)

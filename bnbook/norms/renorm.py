@@ -48,6 +48,8 @@ class BatchRenorm(BatchNorm):
             raise NormError(f"warmup is {warmup}; it is a number of steps")
         self.r_max, self.d_max, self.warmup = r_max, d_max, warmup
 
+    population_map = BatchNorm.population_map
+
     def forward(self, z: Tensor) -> Tensor:
         if self.mode in ("population", "collect"):
             return super().forward(z)
