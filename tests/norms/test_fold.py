@@ -42,7 +42,7 @@ def assert_folded(net: nn.Module, *shape: int) -> nn.Module:
     y = net(x)
     folded = fold(net)
     torch.testing.assert_close(folded(x), y, rtol=1e-12, atol=1e-12)
-    assert {type(m).__name__ for m in left(folded)} <= {"NoNorm"}
+    assert {type(m).__name__ for m in left(folded)} <= {"NoNorm", "Folded"}
     assert {key: value.shape for key, value in net.state_dict().items()} == {
         key: value.shape for key, value in before.items()
     }
