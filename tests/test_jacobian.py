@@ -24,7 +24,7 @@ from bnbook.jacobian import (
 )
 from bnbook.nets import ACTIVATIONS, MLP, Trace
 
-DENSE = [name for name in norms.names() if name != "instance"]
+DENSE = [name for name in norms.names() if name not in ("instance", "frn")]
 M = 8
 
 

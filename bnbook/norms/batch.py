@@ -56,6 +56,17 @@ class BatchNorm(RunningNorm):
             self.pool(*moments(z.detach()), count)
         return F.batch_norm(z, *running, self.weight, self.bias, True, self.momentum, self.eps)
 
+    def watched(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and biased variance of z, differentiable, after what the mode does with them."""
+        count = values_per_channel(z)
+        self.check_count(count, z)
+        mean, var = moments(z)
+        if self.mode == "train":
+            self.move_towards(mean, var * (count / (count - 1)))
+        elif self.mode == "collect":
+            self.pool(mean.detach(), var.detach(), count)
+        return mean, var
+
     def with_running_statistics(self, z: Tensor) -> Tensor:
         """γ·(z − μ)/√(σ² + ε) + β with the running μ and σ², to which no gradient flows."""
         running = self.running_mean.detach(), self.running_var.detach()

@@ -11,7 +11,15 @@ from bnbook.train.batches import (
     Shuffled,
 )
 from bnbook.train.errors import PlanError
-from bnbook.train.optimizers import SGD, Adam, Optimizer
+from bnbook.train.optimizers import (
+    SGD,
+    Adam,
+    AdamW,
+    AdaptivelyClipped,
+    Clipped,
+    FixedLength,
+    Optimizer,
+)
 from bnbook.train.plan import Arm, Group, Member, Plan, Tuned, log_spaced
 from bnbook.train.population import Population
 from bnbook.train.schedules import Constant, Schedule, StepDecay
@@ -19,11 +27,15 @@ from bnbook.train.schedules import Constant, Schedule, StepDecay
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
+    "AdaptivelyClipped",
     "Arm",
     "Augmentation",
     "Batches",
+    "Clipped",
     "Constant",
     "FewClasses",
+    "FixedLength",
     "FlipAndCrop",
     "Group",
     "Member",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+
+from bnbook.train.errors import PlanError
 
 Tensors = dict[str, Tensor]
 """Parameters or gradients by name; dimension 0 of each is the member."""
@@ -82,6 +85,134 @@ class Adam:
             denominator = (square / (1 - beta2**steps)).sqrt_().add_(self.eps)
             rate = per_member(learning_rate, p) / (1 - beta1**steps)
             p.sub_(rate * mean / denominator)
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam whose weight decay is no part of the gradient: θ ← (1 − η·weight_decay)·θ, then Adam.
+
+    As `torch.optim.AdamW`. Source: loshchilov2019decoupled.
+    """
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 1e-2
+
+    @property
+    def _adam(self) -> Adam:
+        return Adam(self.betas, self.eps)
+
+    def init(self, params: Tensors) -> dict[str, Tensors]:
+        return self._adam.init(params)
+
+    @torch.no_grad()
+    def step(
+        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Tensor
+    ) -> None:
+        for p in params.values():
+            p.mul_(1 - self.weight_decay * per_member(learning_rate, p))
+        self._adam.step(params, grads, state, learning_rate)
+
+
+@dataclass(frozen=True)
+class Clipped:
+    """A rule whose gradient, of all of a member's parameters together, is at most `norm` long.
+
+    g ← g·min(1, norm/(‖g‖ + 10⁻⁶)), as `torch.nn.utils.clip_grad_norm_`.
+    Source: pascanu2013difficulty.
+    """
+
+    rule: Optimizer
+    norm: float = 1.0
+
+    def __post_init__(self) -> None:
+        _positive("norm", self.norm)
+
+    def init(self, params: Tensors) -> dict[str, Tensors]:
+        return self.rule.init(params)
+
+    @torch.no_grad()
+    def step(
+        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Tensor
+    ) -> None:
+        squares = [g.flatten(1).square().sum(1) for g in grads.values()]
+        length = torch.stack(squares).sum(0).sqrt()
+        factor = (self.norm / (length + 1e-6)).clamp(max=1)
+        for g in grads.values():
+            g.mul_(per_member(factor, g))
+        self.rule.step(params, grads, state, learning_rate)
+
+
+@dataclass(frozen=True)
+class AdaptivelyClipped:
+    """A rule whose gradient of each filter is at most `ratio` times as long as the filter.
+
+    G_o ← G_o·min(1, ratio·max(‖W_o‖, 10⁻³)/‖G_o‖) for every row or filter o of a weight with two
+    dimensions or more, the head excepted; what has fewer is not clipped. Source: brock2021high.
+    """
+
+    rule: Optimizer
+    ratio: float = 0.01
+
+    def __post_init__(self) -> None:
+        _positive("ratio", self.ratio)
+
+    def init(self, params: Tensors) -> dict[str, Tensors]:
+        return self.rule.init(params)
+
+    @torch.no_grad()
+    def step(
+        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Tensor
+    ) -> None:
+        for name, p in params.items():
+            if p.dim() < 3 or name.startswith("head"):
+                continue
+            longest = self.ratio * filter_lengths(p).clamp(min=1e-3)
+            factor = (longest / filter_lengths(grads[name]).clamp(min=1e-12)).clamp(max=1)
+            grads[name].mul_(_per_filter(factor, p))
+        self.rule.step(params, grads, state, learning_rate)
+
+
+@dataclass(frozen=True)
+class FixedLength:
+    """A rule after each of whose steps every filter is put back to the length it had at first.
+
+    Filters are the rows of the hidden layers' weights, those whose names end in `weights`; head,
+    biases, γ and β are free. Where a filter's length does not matter to the function, before BN,
+    this holds its effective learning rate η/‖w‖² where it was; elsewhere it leaves nothing to
+    learn but directions. A filter of zeros stays one. Source: wan2021spherical.
+    """
+
+    rule: Optimizer
+    weights: str = "linear.weight"
+
+    def init(self, params: Tensors) -> dict[str, Tensors]:
+        held = {n: filter_lengths(p).clone() for n, p in params.items() if n.endswith(self.weights)}
+        return {**self.rule.init(params), "length": held}
+
+    @torch.no_grad()
+    def step(
+        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Tensor
+    ) -> None:
+        self.rule.step(params, grads, state, learning_rate)
+        for name, length in state["length"].items():
+            p = params[name]
+            p.mul_(_per_filter(length / filter_lengths(p).clamp(min=1e-30), p))
+
+
+def filter_lengths(p: Tensor) -> Tensor:
+    """‖w_o‖ (member, out) of the filters of a stacked weight (member, out, in, …)."""
+    return p.flatten(2).norm(dim=2)
+
+
+def _per_filter(values: Tensor, p: Tensor) -> Tensor:
+    """`values` (member, out) shaped to broadcast along the first two dimensions of p."""
+    return values.view(*values.shape, *[1] * (p.dim() - 2))
+
+
+def _positive(name: str, value: float) -> None:
+    if not 0 < value < math.inf:
+        raise PlanError(f"{name} is {value}; it must be positive and finite")
 
 
 def per_member(values: Tensor, p: Tensor) -> Tensor:

@@ -15,9 +15,10 @@ from bnbook.nets import MLP, VGG, ResNet
 
 FIXED_MAPS = [
     *("affine", "batch", "noisy-batch", "frozen", "renorm", "ghost", "weight-std"),
-    *("weight-std+batch", "whitening-zca", "whitening-iterative"),
+    *("weight-std+batch", "whitening-zca", "whitening-iterative", "weight-norm", "reference"),
+    *("mean-only", "variance-only", "detached", "scaled-weight-std"),
 ]
-OF_THE_INPUT = ["layer", "group", "weight-std+group"]
+OF_THE_INPUT = ["layer", "group", "weight-std+group", "rms", "dyt"]
 
 
 def trained(net: nn.Module, *shape: int) -> nn.Module:
@@ -87,7 +88,7 @@ def test_a_convolutional_network_folds_branch_by_branch(name: str, kind: str) ->
 
 
 @pytest.mark.parametrize("kind", CONVOLUTIONAL)
-@pytest.mark.parametrize("name", [*OF_THE_INPUT, "instance"])
+@pytest.mark.parametrize("name", [*OF_THE_INPUT, "instance", "frn"])
 def test_a_convolutional_network_that_cannot_be_folded_says_why(name: str, kind: str) -> None:
     net = replace(CONVOLUTIONAL[kind], norm=name).build((2, 8, 8), 3, seed=0)
     with pytest.raises(FoldError, match="in evaluation mode too it normalises"):

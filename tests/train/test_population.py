@@ -16,6 +16,7 @@ from bnbook.train import SGD, Adam, Batches, Member, Optimizer, PlanError, Popul
 
 MEMBERS = (Member("slow", 3, 0.05), Member("fast", 3, 0.2), Member("slow", 7, 0.05))
 STEPS, BATCH = 12, 16
+NEED_POSITIONS = ("instance", "frn")
 CONVOLUTIONAL: dict[type, dict[str, Any]] = {
     VGG: {"stages": ((4, 1), (6, 1)), "pool": "average"},
     ResNet: {"depth": 8, "scale": 0.25, "shortcut": "project"},
@@ -55,7 +56,7 @@ def alone(
 
 
 @pytest.mark.parametrize("optimizer", TORCH_OPTIMIZERS, ids=str)
-@pytest.mark.parametrize("norm", [n for n in norms.names() if n != "instance"])
+@pytest.mark.parametrize("norm", [n for n in norms.names() if n not in NEED_POSITIONS])
 def test_a_stacked_run_equals_a_plain_loop_for_each_member(norm: str, optimizer: Optimizer) -> None:
     assert_equal_to_plain_loops(MLP((8, 6), "tanh", norm), optimizer, toy_data())
 
@@ -99,7 +100,7 @@ def test_members_with_one_seed_start_equal_and_see_the_same_batches() -> None:
 @pytest.mark.parametrize("norm", norms.names())
 def test_initial_weights_do_not_depend_on_the_normaliser(norm: str) -> None:
     plain = MLP((6, 5)).build((4,), 3, seed=2)
-    if norm != "instance":
+    if norm not in NEED_POSITIONS:
         other = MLP((6, 5), norm=norm).build((4,), 3, seed=2)
         for name in plain.weight_names():
             assert torch.equal(plain.get_parameter(name), other.get_parameter(name))
