@@ -4,6 +4,7 @@ from bnbook.nets.base import ACTIVATIONS, NetError, Network, Spec, Trace
 from bnbook.nets.convolution import ConvLayer
 from bnbook.nets.dropout import Dropout
 from bnbook.nets.mlp import MLP, ORDERS, Layer, MultilayerPerceptron
+from bnbook.nets.reference import ReferencedNet, WithReference
 from bnbook.nets.resnet import ResidualNet, ResNet
 from bnbook.nets.vgg import VGG, VGGNet
 
@@ -18,9 +19,11 @@ __all__ = [
     "MultilayerPerceptron",
     "NetError",
     "Network",
+    "ReferencedNet",
     "ResNet",
     "ResidualNet",
     "Spec",
     "Trace",
     "VGGNet",
+    "WithReference",
 ]

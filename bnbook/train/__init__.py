@@ -23,6 +23,7 @@ from bnbook.train.optimizers import (
 from bnbook.train.plan import Arm, Group, Member, Plan, Tuned, log_spaced
 from bnbook.train.population import Population
 from bnbook.train.schedules import Constant, Schedule, StepDecay
+from bnbook.train.starts import FrozenStatistics, Standardised, Start, TakeReference
 
 __all__ = [
     "SGD",
@@ -37,6 +38,7 @@ __all__ = [
     "FewClasses",
     "FixedLength",
     "FlipAndCrop",
+    "FrozenStatistics",
     "Group",
     "Member",
     "Optimizer",
@@ -47,7 +49,10 @@ __all__ = [
     "Schedule",
     "Sequences",
     "Shuffled",
+    "Standardised",
+    "Start",
     "StepDecay",
+    "TakeReference",
     "Tuned",
     "descend",
     "log_spaced",

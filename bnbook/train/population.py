@@ -20,6 +20,7 @@ from bnbook.train.errors import PlanError
 from bnbook.train.optimizers import Optimizer, Tensors
 from bnbook.train.plan import Group, Member
 from bnbook.train.schedules import Constant, Schedule
+from bnbook.train.starts import Start
 
 
 class Population:
@@ -42,15 +43,21 @@ class Population:
         schedule: Schedule | None = None,
         sampler: Sampler | None = None,
         augmentation: Augmentation | None = None,
+        start: Start | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        """`steps` is the length of the run, of which the schedule is told the share."""
+        """`steps` is the length of the run, of which the schedule is told the share; `start` is
+        applied to every network before the first."""
         self.members, self.optimizer, self.data = tuple(members), optimizer, data
         self.steps, self.schedule, self.augmentation = steps, schedule or Constant(), augmentation
         self.dtype, device = dtype, data.train.x.device
         nets = [spec.build(data.input_shape, len(data.classes), m.seed) for m in members]
-        self.net = nets[0].to(device, dtype)
-        params, buffers = stack_module_state([net.to(device, dtype) for net in nets])
+        nets = [net.to(device, dtype) for net in nets]
+        if start:
+            for net, m in zip(nets, members, strict=True):
+                start(net, data.train, m.seed)
+        self.net = nets[0]
+        params, buffers = stack_module_state(nets)
         detached = {name: p.detach() for name, p in params.items()}
         self.params: Tensors = laid_out(self.net, detached)
         self.buffers: Tensors = dict(buffers)
