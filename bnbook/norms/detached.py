@@ -19,6 +19,7 @@ class DetachedBatchNorm(BatchNorm):
     """
 
     mixes_examples = False
+    population_map = BatchNorm.population_map
 
     def forward(self, z: Tensor) -> Tensor:
         self.check_input(z)

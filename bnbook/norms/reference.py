@@ -21,6 +21,8 @@ class ReferenceBatchNorm(BatchNorm):
     example itself).
     """
 
+    population_map = BatchNorm.population_map
+
     def __init__(
         self,
         num_features: int,
