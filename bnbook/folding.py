@@ -13,7 +13,7 @@ from torch.nn.modules import module as torch_module
 from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 
-from bnbook.nets.graph import (
+from bnbook.nets.chains import (
     Chain,
     Graph,
     GraphError,
@@ -79,7 +79,7 @@ def fold(net: nn.Module) -> nn.Module:
     is of neither this package nor torch, or that has no layer beside it; a layer that is used more
     than once, whose weight is computed anew at each call, whose tensors are used outside its own
     call; and where a hook watches what would change. A network tells the way of its data by a
-    method `chains()`, which returns a list of chains (`bnbook.nets.graph.Chain`) in which a
+    method `chains()`, which returns a list of chains (`bnbook.nets.chains.Chain`) in which a
     normaliser's `transform_weight` is used by the last layer before it; any other is traced by
     `torch.fx`. Source: ioffe2015batch.
     """

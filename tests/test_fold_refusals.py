@@ -12,7 +12,7 @@ from torch.nn.utils import parametrizations, prune, spectral_norm
 from bnbook import norms
 from bnbook.folding import FoldError, fold
 from bnbook.nets import MLP
-from bnbook.nets.graph import graph_of
+from bnbook.nets.chains import Graph, graph_of
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +115,28 @@ def test_tensors_that_are_read_outside_their_layers_call_are_refused(
 ) -> None:
     with pytest.raises(FoldError, match=r"uses a tensor of .*'(enc|bn)' outside"):
         fold(used(kind()))
+
+
+class Wrapped(nn.Module):
+    """Tells the ways of the network inside it, which torch.fx finds."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def chains(self) -> Graph:
+        return graph_of(self.inner)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x)
+
+
+def test_a_network_may_tell_the_graph_of_one_inside_it() -> None:
+    assert_equal(used(Wrapped(Encoder())), 4)
+    assert_equal(used(nn.Sequential(nn.ReLU(), Wrapped(Encoder()))), 4)
+    for net in (Wrapped(Tied()), nn.Sequential(nn.ReLU(), Wrapped(Tied()))):
+        with pytest.raises(FoldError, match=r"uses a tensor of .*'(0|1|inner|\.)+enc' outside"):
+            fold(used(net))
 
 
 class ReadsTheShape(Encoder):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -59,16 +59,18 @@ class Graph:
 def graph_of(net: nn.Module) -> Graph:
     """The `Graph` of a network in its present mode; a `GraphError` where it has none.
 
-    A network tells its ways by a method `chains()`. Any other is traced on symbols: what its code
-    does may depend on no value and no shape.
+    A network tells its ways by a method `chains()`: a list of chains, or the `Graph` of a network
+    inside it. Any other is traced on symbols: what its code does may depend on no value and no
+    shape.
     """
     if any(map(is_lazy, (*net.parameters(), *net.buffers()))):
         raise GraphError(
             f"{type(net).__name__} has layers whose shapes are still open: run it once"
         )
-    told = told_chains(net)
-    if told is not None:
-        return Graph(told, [], frozenset())
+    if tells(net):
+        tell: Any = net.chains
+        told = tell()
+        return told if isinstance(told, Graph) else Graph(told, [], frozenset())
     touched = _Touched()
     try:
         with touched:
@@ -79,19 +81,20 @@ def graph_of(net: nn.Module) -> Graph:
             f"torch.fx cannot trace it: {error}"
         ) from error
     chains = [[_step(net, node) for node in path] for path in _paths(traced)]
-    modules = [step for chain in chains for step in chain if isinstance(step, nn.Module)]
-    told = [chain for module in dict.fromkeys(modules) for chain in told_chains(module) or []]
     read = touched.storages | _read_in_graph(net, traced)
-    for module in modules:
-        if told_chains(module) is None and not isinstance(module, Norm) and any(module.children()):
+    told = []
+    for module in {step: None for chain in chains for step in chain if isinstance(step, nn.Module)}:
+        if tells(module):
+            inner = graph_of(module)
+            told, chains, read = told + inner.told, chains + inner.traced, read | inner.read
+        elif any(module.children()) and not isinstance(module, Norm):
             read |= _storages(module)  # one of torch's own that is made of others, as attention is
     return Graph(told, chains, frozenset(read))
 
 
-def told_chains(net: nn.Module) -> list[Chain] | None:
-    """What a network's method `chains()` returns, or None where it has none."""
-    tell: Callable[[], list[Chain]] | None = getattr(net, "chains", None)
-    return tell() if callable(tell) else None
+def tells(net: nn.Module) -> bool:
+    """Whether a network has the method `chains()`."""
+    return callable(getattr(net, "chains", None))
 
 
 def is_linear(step: Any) -> bool:
@@ -128,7 +131,7 @@ class _Tracer(fx.Tracer):
     """Does not look into layers, normalisers and networks that tell their chains."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        known = isinstance(m, Norm) or callable(getattr(m, "chains", None))
+        known = isinstance(m, Norm) or tells(m)
         known = known or is_linear(m) or is_torch_norm(m) or is_unknown_norm(m)
         return known or super().is_leaf_module(m, module_qualified_name)
 
