@@ -22,6 +22,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bnbook import environment
+from bnbook.factors import names_of
 from bnbook.text import unknown
 
 app = typer.Typer(
@@ -281,7 +282,7 @@ def _scales(name: str) -> dict[str, dict[str, Any]]:
 
     plans = {scale: experiments.get(name).plan(scale) for scale in experiments.SCALES}
     return {
-        scale: {"arms": list(plan.arm_names), "seeds": len(plan.seeds), "cost": plan.cost()}
+        scale: {"arms": list(names_of(plan.factors)), "seeds": len(plan.seeds), "cost": plan.cost()}
         for scale, plan in plans.items()
     }
 

@@ -22,6 +22,7 @@ from bnbook import environment, stats
 from bnbook import experiments as questions
 from bnbook import norms as normalisers
 from bnbook import probes as instruments
+from bnbook.factors import names_of
 
 _KEY = re.compile(r"(?<![\w`])[a-z][a-z0-9]*(?:19|20)\d\d[a-z0-9]+\b")
 
@@ -54,7 +55,7 @@ def _experiment(name: str) -> tuple[str, str]:
     """The entry of one experiment."""
     experiment = questions.get(name)
     plans = {scale: experiment.plan(scale) for scale in questions.SCALES}
-    arms = list(dict.fromkeys(arm for plan in plans.values() for arm in plan.arm_names))
+    arms = list(dict.fromkeys(arm for plan in plans.values() for arm in names_of(plan.factors)))
     named = arms if len(arms) <= ARMS_NAMED else [*arms[:4], "…", arms[-1]]
     cost = "; ".join(f"*{scale}* {plan.cost()}" for scale, plan in plans.items())
     count = f"{len(arms)} arm{'' if len(arms) == 1 else 's'}"

@@ -22,6 +22,7 @@ from bnbook.chapters import Chapter
 from bnbook.claims import Claim
 from bnbook.cli import app
 from bnbook.experiments import ExperimentError
+from bnbook.factors import crossed
 from bnbook.stats import paired
 
 CLAIM = Claim(
@@ -60,7 +61,9 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = Bench()
-    plan = SimpleNamespace(arm_names=("none", "batch"), seeds=range(6), cost=lambda: "12 networks")
+    plan = SimpleNamespace(
+        factors=crossed(norm=("none", "batch")), seeds=range(6), cost=lambda: "12 networks"
+    )
     experiment = SimpleNamespace(question="Why [oh] why?", plan=lambda scale: plan)
     monkeypatch.setattr(experiments, "names", lambda: ["made-up", "other"])
     monkeypatch.setattr(experiments, "get", lambda name: experiment)

@@ -264,7 +264,7 @@ def test_a_damaged_file_that_another_sets_aside_first_does_no_harm(
 
 
 def test_parts_from_the_store_do_not_cut_the_names_of_fresh_ones(tmp_path: Path) -> None:
-    arms, store = ["relu", "sigmoid+batch"], Store(tmp_path)
+    arms, store = ["relu", "sigmoid, batch"], Store(tmp_path)
     short, long = (
         xr.Dataset({"x": (("arm", "seed"), [[1.0]])}, coords={"arm": [arm], "seed": [0]})
         for arm in arms

@@ -13,7 +13,8 @@ from scipy.stats import mannwhitneyu, norm
 from bnbook import experiments
 from bnbook.exercises import Exercise
 from bnbook.nets import MLP
-from bnbook.outcomes import factor_study
+from bnbook.outcomes.arms import by_norm
+from bnbook.outcomes.does_it_help import factor_study
 from bnbook.stats import paired
 from bnbook.train import Plan, Tuned
 
@@ -21,11 +22,11 @@ TITLE = "Does it help, and what decides?"
 POSITION = 3
 
 PAIRS = {
-    "A": ("relu+sgd+none", "relu+sgd+batch"),
-    "B": ("relu+sgd+none", "relu+adam+batch"),
-    "C": ("tanh+adam+batch", "tanh+adam+none"),
-    "D": ("sigmoid+sgd+batch", "tanh+sgd+none"),
-    "E": ("softplus+adam+batch", "softplus+sgd+batch"),
+    "A": (("relu", "sgd", "none"), ("relu", "sgd", "batch")),
+    "B": (("relu", "sgd", "none"), ("relu", "adam", "batch")),
+    "C": (("tanh", "adam", "batch"), ("tanh", "adam", "none")),
+    "D": (("sigmoid", "sgd", "batch"), ("tanh", "sgd", "none")),
+    "E": (("softplus", "adam", "batch"), ("softplus", "sgd", "batch")),
 }
 """Pairs of arms of the factor study; the first exercise asks which tell what BN does."""
 
@@ -35,10 +36,7 @@ def clean_pairs(answer: Collection[str]) -> str | None:
     chosen = {str(each).strip().upper() for each in answer}
     if unknown := chosen - set(PAIRS):
         return f"there is no pair {', '.join(sorted(unknown))}; they are {', '.join(PAIRS)}"
-    differing = {
-        name: [a != b for a, b in zip(*(arm.split("+") for arm in pair), strict=True)]
-        for name, pair in PAIRS.items()
-    }
+    differing = {name: [a != b for a, b in zip(*pair, strict=True)] for name, pair in PAIRS.items()}
     right = {name for name, different in differing.items() if different == [False, False, True]}
     if mixed := {name for name in chosen - right if differing[name][2]}:
         return f"pair {', '.join(sorted(mixed))} differs in something else as well"
@@ -215,7 +213,10 @@ def worst_class_of_relu(answer: float) -> str | None:
     """Smallest difference over the classes of the mean area, relu with BN minus without."""
     record = experiments.run("tabular", progress=False)
     area = record.class_auc.isel(step=-1)
-    gains = {a: paired(area, f"{a}+batch", a).mean("seed") for a in ("relu", "sigmoid")}
+    gains = {
+        a: paired(by_norm(area, activation=a), "batch", "none").mean("seed")
+        for a in ("relu", "sigmoid")
+    }
     if math.isclose(answer, float(gains["relu"].min()), rel_tol=0.01, abs_tol=1e-5):
         return None
     if math.isclose(answer, float(gains["sigmoid"].min()), rel_tol=0.01, abs_tol=1e-5):
@@ -337,7 +338,8 @@ EXERCISES: tuple[Exercise, ...] = (
         check=worst_class_of_relu,
         hints=(
             "The areas are in table.class_auc; take the last step.",
-            "bnbook.stats.paired(area, 'relu+batch', 'relu'), mean over seeds, then the minimum.",
+            "bnbook.stats.paired(area, 'relu, batch', 'relu, none'), mean over seeds, then the "
+            "minimum.",
         ),
         wrong=0.5,
         expects=NUMBER,

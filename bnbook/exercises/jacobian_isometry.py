@@ -12,9 +12,9 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from bnbook import experiments
-from bnbook.claims.jacobian_isometry import nearer_to_one
 from bnbook.exercises import Exercise
 from bnbook.norms.laws import batch_norm_backward, gradient_growth
+from bnbook.outcomes.jacobian_isometry import nearer_to_one
 from bnbook.probes.representation import effective_rank
 
 TITLE = "Jacobian isometry and gradient flow"
@@ -203,8 +203,8 @@ EXERCISES = (
         check=other_distance,
         hints=(
             "spectra.isometry has a dimension `measure`; look at its labels.",
-            "bnbook.stats.log_ratio(distance, 'softplus', 'softplus+batch'), then the mean over "
-            "seeds.",
+            "bnbook.stats.log_ratio(distance, 'softplus, none', 'softplus, batch'), then the mean "
+            "over seeds.",
         ),
         wrong=5.0,
         expects=NUMBER,

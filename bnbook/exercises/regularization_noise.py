@@ -137,7 +137,11 @@ def same_turn(answer: float) -> str | None:
 def mode_matters(answer: float) -> str | None:
     """Test accuracy by population statistics minus that by batch statistics, of ghosts of 4."""
     record = experiments.run("ghost-dropout", progress=False)
-    last = record.accuracy.sel(arm="ghost 4", split="test").dropna("step", how="all").isel(step=-1)
+    last = (
+        record.accuracy.sel(arm="ghost, m = 4", split="test")
+        .dropna("step", how="all")
+        .isel(step=-1)
+    )
     difference = last.sel(statistics="population") - last.sel(statistics="batch")
     expected = float(difference.mean("seed"))
     if math.isclose(answer, expected, rel_tol=0.01, abs_tol=5e-4):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from bnbook import experiments
-from bnbook.claims._small_batches import by_size
 from bnbook.exercises import Exercise
+from bnbook.outcomes.small_batches import by_size
 
 TITLE = "Small-batch failure and its cures"
 POSITION = 7

@@ -12,8 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bnbook import experiments
-from bnbook.claims.smoothness import by_network
 from bnbook.exercises import Exercise
+from bnbook.outcomes.arms import in_training
+from bnbook.outcomes.smoothness import by_network
 from bnbook.stats import log_ratio, steps_to
 
 TITLE = "Smoothness of the loss"
@@ -191,7 +192,7 @@ def largest_effective_rate(answer: float) -> str | None:
 def slower_without(answer: float) -> str | None:
     """Mean log ratio of steps to 90 % of training digits right, none over batch."""
     record = experiments.run("noisy-convnet", progress=False)
-    accuracy = record.accuracy.sel(split="train", statistics="batch", drop=True)
+    accuracy = in_training(record)
     expected = float(log_ratio(steps_to(accuracy, 0.9), "none", "batch").mean())
     if math.isclose(answer, expected, rel_tol=0.01, abs_tol=0.005):
         return None

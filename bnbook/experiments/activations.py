@@ -9,7 +9,6 @@ from bnbook.train import SGD, Adam, Arm, Optimizer, Plan, Tuned, log_spaced
 
 ACTIVATIONS = ("relu", "leaky-relu", "sigmoid", "softplus", "tanh")  # those of the source
 NORMS = ("none", "batch")
-FACTORS = ("activation", "optimizer", "norm")  # of an arm's name, such as "relu+sgd+batch"
 BATCH_SIZE = 64  # one of the source's four
 OPTIMIZERS: dict[str, tuple[Optimizer, tuple[float, ...]]] = {
     "sgd": (SGD(), (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)),
@@ -31,7 +30,7 @@ def plan(scale: str) -> Plan:
         data=data,
         arms=tuple(
             Arm(
-                f"{activation}+{name}+{norm}",
+                {"activation": activation, "optimizer": name, "norm": norm},
                 MLP((100, 100), activation, norm),
                 Tuned(rates, tuple(range(1000, 1000 + tries)), length),
                 BATCH_SIZE,

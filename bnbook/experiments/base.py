@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 import xarray as xr
 
+from bnbook.factors import Factors, name_of, names_of
 from bnbook.progress import Progress
 
 SCALES = ("smoke", "book", "paper")
@@ -15,6 +17,14 @@ SCALES = ("smoke", "book", "paper")
 
 class ExperimentError(ValueError):
     """An experiment was asked for something it does not have; the message says what exists."""
+
+
+def draws(seed: int) -> torch.Generator:
+    """Random numbers of an experiment's own, apart from those that a network of `seed` starts from.
+
+    A generator with the seed itself would draw noise in the likeness of the first layer's weights.
+    """
+    return torch.Generator().manual_seed(1_000_000_007 + seed)
 
 
 @runtime_checkable
@@ -37,7 +47,8 @@ class Plan(Protocol):
     """Everything that decides a record: arms, seeds, sizes. A frozen dataclass."""
 
     @property
-    def arm_names(self) -> tuple[str, ...]: ...
+    def factors(self) -> tuple[Factors, ...]:
+        """What each arm sets; the names of arms follow."""
 
     @property
     def seeds(self) -> tuple[int, ...]: ...
@@ -91,16 +102,19 @@ class Measured:
 class Measurement:
     """A plan that is not a population: `measure(settings, seed)` gives all arms of one seed.
 
-    The result is labelled by arm; settings are a frozen dataclass. `data` names a data set the
-    measurement reads, if it reads one.
+    The result is labelled by the names of the arms, see `bnbook.factors.names_of`; settings are a
+    frozen dataclass. `data` names a data set the measurement reads, if it reads one.
     """
 
-    arm_names: tuple[str, ...]
+    factors: tuple[Factors, ...]
     seeds: tuple[int, ...]
     measure: Callable[[Any, int], xr.Dataset]
     settings: Any
     data: str = ""
     seeds_per_task: int = 5
+
+    def __post_init__(self) -> None:
+        names_of(self.factors)
 
     def with_seeds(self, seeds: Sequence[int]) -> Measurement:
         """The same measurement for other seeds."""
@@ -108,7 +122,7 @@ class Measurement:
 
     def cost(self) -> str:
         """Size of the work in words."""
-        return f"{len(self.arm_names)} arms × {len(self.seeds)} seeds"
+        return f"{len(self.factors)} arms × {len(self.seeds)} seeds"
 
     def tasks(self) -> list[Measured]:
         """A few seeds a task."""
@@ -121,14 +135,14 @@ class Measurement:
 class Trial:
     """A task of `Comparison`: one arm with some seeds."""
 
-    measure: Callable[[Any, str, tuple[int, ...], str], xr.Dataset]
+    measure: Callable[[Any, Factors, tuple[int, ...], str], xr.Dataset]
     settings: Any
-    arm: str
+    arm: Factors
     seeds: tuple[int, ...]
 
     @property
     def label(self) -> str:
-        return f"{self.arm} · seeds {self.seeds[0]}–{self.seeds[-1]}"
+        return f"{name_of(self.arm)} · seeds {self.seeds[0]}–{self.seeds[-1]}"
 
     @property
     def work(self) -> int:
@@ -138,7 +152,7 @@ class Trial:
         found = self.measure(self.settings, self.arm, self.seeds, device)
         if progress:
             progress(self.work)
-        return found.assign_coords(seed=list(self.seeds)).expand_dims(arm=[self.arm])
+        return found.assign_coords(seed=list(self.seeds)).expand_dims(arm=[name_of(self.arm)])
 
 
 @dataclass(frozen=True)
@@ -149,11 +163,14 @@ class Comparison:
     knows. The result has a dimension "seed"; settings are a frozen dataclass.
     """
 
-    arm_names: tuple[str, ...]
+    factors: tuple[Factors, ...]
     seeds: tuple[int, ...]
-    measure: Callable[[Any, str, tuple[int, ...], str], xr.Dataset]
+    measure: Callable[[Any, Factors, tuple[int, ...], str], xr.Dataset]
     settings: Any
     data: str = ""
+
+    def __post_init__(self) -> None:
+        names_of(self.factors)
 
     def with_seeds(self, seeds: Sequence[int]) -> Comparison:
         """The same comparison for other seeds."""
@@ -161,8 +178,8 @@ class Comparison:
 
     def cost(self) -> str:
         """Size of the work in words."""
-        return f"{len(self.arm_names)} arms × {len(self.seeds)} seeds"
+        return f"{len(self.factors)} arms × {len(self.seeds)} seeds"
 
     def tasks(self) -> list[Trial]:
         """A task an arm."""
-        return [Trial(self.measure, self.settings, arm, self.seeds) for arm in self.arm_names]
+        return [Trial(self.measure, self.settings, arm, self.seeds) for arm in self.factors]

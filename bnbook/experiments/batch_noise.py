@@ -12,11 +12,12 @@ from torch.func import vmap
 
 from bnbook import data, norms
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 from bnbook.nets import MLP, Layer, MultilayerPerceptron
 from bnbook.norms.noise_laws import variance_noise
 from bnbook.train import descend
 
-ARMS = ("law", "Gaussian", "none", "batch")
+VALUES = ("law", "Gaussian", "none", "batch")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def measure(settings: Inside, seed: int) -> xr.Dataset:
         for i, name in enumerate(names)
     }
     layers = list(range(len(settings.widths)))
-    return xr.Dataset(variables, {"arm": list(ARMS), "m": list(settings.sizes), "layer": layers})
+    return xr.Dataset(variables, {"arm": list(VALUES), "m": list(settings.sizes), "layer": layers})
 
 
 def _law(settings: Inside) -> Tensor:
@@ -146,7 +147,12 @@ def plan(scale: str) -> Measurement:
     }[scale]
     settings = Inside(steps=steps, batches=batches)
     return Measurement(
-        ARMS, tuple(range(seeds)), measure, settings, data=settings.data, seeds_per_task=1
+        crossed(kind=VALUES),
+        tuple(range(seeds)),
+        measure,
+        settings,
+        data=settings.data,
+        seeds_per_task=1,
     )
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 import xarray as xr
 from torch import Tensor
-from torch.func import functional_call, vmap
 
 from bnbook import data, norms
 from bnbook.data import Dataset, Split
 from bnbook.experiments.base import Comparison, Experiment
+from bnbook.factors import Factors, name_of
 from bnbook.nets import MLP
-from bnbook.probes import accuracy, gradient_norm
+from bnbook.probes import Snapshot, accuracy, gradient_norm
 from bnbook.probes.base import SPLITS, STATISTICS
 from bnbook.train import SGD, Member
 from bnbook.train.population import Population
@@ -51,11 +51,6 @@ class Sizes:
     rates: tuple[float, ...]
 
 
-def name(norm: str, m: int) -> str:
-    """The arm of a normaliser at a batch size."""
-    return f"{norm}, m = {m}"
-
-
 def possible(norm: str, m: int) -> bool:
     """Whether a dense network can train so: BN has no statistics of one example."""
     if norm == "ghost":
@@ -63,7 +58,7 @@ def possible(norm: str, m: int) -> bool:
     return m > 1 or not norms.get(norm).keeps_statistics
 
 
-def measure(sizes: Sizes, arm: str, seeds: tuple[int, ...], device: str = "cpu") -> xr.Dataset:
+def measure(sizes: Sizes, arm: Factors, seeds: tuple[int, ...], device: str = "cpu") -> xr.Dataset:
     """One normaliser at one batch size, every seed at every learning rate, in one population.
 
     accuracy, loss   by split and statistics, after equal examples and after equal steps; a
@@ -71,19 +66,19 @@ def measure(sizes: Sizes, arm: str, seeds: tuple[int, ...], device: str = "cpu")
     validation       accuracy by population statistics on training examples put aside
     gradient         norm of the loss gradient of the first layer's weights, before training
     """
-    norm, _, m = arm.partition(", m = ")
-    members = [Member(arm, seed, rate) for seed in seeds for rate in sizes.rates]
+    norm, m = arm["norm"], arm["m"]
+    members = [Member(name_of(arm), seed, rate) for seed in seeds for rate in sizes.rates]
     kept, aside = _put_aside(data.load(sizes.data).to(device))
     spec = MLP(sizes.widths, "relu", norm, norm_options=OPTIONS[norm])
-    population = Population(spec, SGD(), int(m), members, kept)
+    population = Population(spec, SGD(), m, members, kept)
     shape = (len(seeds), len(sizes.rates))
     gradient = gradient_norm.GradientNorm()(population.snapshot())[:, 0].cpu().view(shape)
     seen = {}
-    for look in sorted({max(1, sizes.examples // int(m)), sizes.steps}):
+    for look in sorted({max(1, sizes.examples // m), sizes.steps}):
         while population.steps_taken < look:
             population.step()
         seen[look] = _look(population, aside, shape)
-    looks = [seen[max(1, sizes.examples // int(m))], seen[sizes.steps]]
+    looks = [seen[max(1, sizes.examples // m)], seen[sizes.steps]]
     found = xr.concat(looks, "budget").assign_coords(budget=list(BUDGETS), rate=list(sizes.rates))
     found["gradient"] = (("seed", "rate"), gradient, {"units": "1"})
     found["rate"].attrs = {"long_name": "learning rate"}
@@ -104,7 +99,7 @@ def _look(population: Population, aside: Split, shape: tuple[int, int]) -> xr.Da
     lost = population.diverged_at.cpu().isfinite() | ~loss.isfinite().flatten(1).all(1)
     chance = 1 / len(population.data.classes)
     right[lost], loss[lost] = chance, torch.nan
-    validation = _accuracy(population, aside)
+    validation = _accuracy(snapshot, aside)
     validation[lost] = chance
     dims = ("seed", "rate", "split", "statistics")
     return xr.Dataset(
@@ -117,15 +112,9 @@ def _look(population: Population, aside: Split, shape: tuple[int, int]) -> xr.Da
     )
 
 
-@torch.no_grad()
-def _accuracy(population: Population, split: Split) -> Tensor:
+def _accuracy(s: Snapshot, split: Split) -> Tensor:
     """Accuracy (member,) by population statistics."""
-
-    def forward(params: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
-        return functional_call(population.net, (params, buffers), (split.x,))
-
-    with norms.using(population.net, "population"):
-        logits = vmap(forward)(population.params, population.buffers)
+    logits = accuracy.logits_of(s, s.buffers, split.x[None], "population")
     return (logits.argmax(-1) == split.y).float().mean(1).cpu()
 
 
@@ -145,7 +134,7 @@ def plan(scale: str) -> Comparison:
             (*SMALL, 16, 32, 64, 128, 256),
         ),
     }[scale]
-    arms = [name(norm, m) for m in sizes for norm in OPTIONS if possible(norm, m)]
+    arms = [{"norm": norm, "m": m} for m in sizes for norm in OPTIONS if possible(norm, m)]
     return Comparison(tuple(arms), tuple(range(seeds)), measure, settings, settings.data)
 
 

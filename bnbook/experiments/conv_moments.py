@@ -11,9 +11,10 @@ from torch import Tensor
 
 from bnbook import data
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed, names_of
 from bnbook.norms.laws import effective_count
 
-ARMS = ("counted", "measured", "from correlations")
+ARMS = crossed(estimate=("counted", "measured", "from correlations"))
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def measure(settings: Filters, seed: int) -> xr.Dataset:
     )
     return xr.Dataset(
         {"values": (("arm", "examples"), found, {"units": "1", "long_name": "values"})},
-        {"arm": list(ARMS), "examples": list(settings.examples)},
+        {"arm": list(names_of(ARMS)), "examples": list(settings.examples)},
     )
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from bnbook import data
 from bnbook.data import Dataset
-from bnbook.experiments.base import Comparison, Experiment
+from bnbook.experiments.base import Comparison, Experiment, draws
+from bnbook.factors import Factors, name_of
 from bnbook.nets import MLP
 from bnbook.probes import accuracy
 from bnbook.probes.base import SPLITS, STATISTICS
@@ -19,7 +20,6 @@ from bnbook.train.population import Population
 
 NORMS = ("none", "batch", "layer")
 ROWS = ("independent", "correlated")
-FAR = 1_000_000_007  # so that noise is not drawn like the weights of a seed, which it would match
 
 
 @dataclass(frozen=True)
@@ -43,17 +43,19 @@ class Frames:
     rates: tuple[float, ...] = (0.01, 0.05, 0.25)
 
 
-def measure(settings: Frames, arm: str, seeds: tuple[int, ...], device: str = "cpu") -> xr.Dataset:
+def measure(
+    settings: Frames, arm: Factors, seeds: tuple[int, ...], device: str = "cpu"
+) -> xr.Dataset:
     """Accuracies of one normaliser on rows of one kind, every seed at every learning rate.
 
     accuracy       by split and statistics after training; a network that diverged has that of
                    chance
     correlation    (seed,) of two rows of one batch, over the pixels that vary: mean over batches
     """
-    norm, _, rows = arm.partition(", ")
+    norm, rows = arm["norm"], arm["rows"]
     films = filmed(settings)
     sampler = sampler_of(settings, rows)
-    members = [Member(arm, seed, rate) for seed in seeds for rate in settings.rates]
+    members = [Member(name_of(arm), seed, rate) for seed in seeds for rate in settings.rates]
     population = Population(
         MLP(settings.widths, "relu", norm),
         SGD(),
@@ -93,7 +95,7 @@ def sampler_of(settings: Frames, rows: str) -> Sampler:
 def filmed(settings: Frames) -> Dataset:
     """Films of the first training digits, frame after frame, and the test digits' last frames."""
     digits = data.load(settings.data)
-    generator = torch.Generator().manual_seed(FAR)
+    generator = draws(0)
     train = _films(digits.train.x[: settings.sequences], settings, generator).flatten(0, 1)
     labels = digits.train.y[: settings.sequences].repeat_interleave(settings.length)
     test = _films(digits.test.x, settings, generator)[:, -1]
@@ -138,7 +140,7 @@ def plan(scale: str) -> Comparison:
         "book": (Frames(), 6),
         "paper": (Frames("mnist", (100, 100, 100), 7500, steps=20_000), 10),
     }[scale]
-    arms = tuple(f"{norm}, {rows}" for rows in ROWS for norm in NORMS)
+    arms = tuple({"norm": norm, "rows": rows} for rows in ROWS for norm in NORMS)
     return Comparison(arms, tuple(range(seeds)), measure, settings, settings.data)
 
 

@@ -11,8 +11,9 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 
-ARMS = ("source", "weighted", "target")
+FITS = ("source", "weighted", "target")
 DOMAINS = ("source", "target")
 Array = NDArray[np.float64]
 
@@ -60,9 +61,9 @@ def measure(cats: Cats, seed: int) -> xr.Dataset:
     Arms: fitted to source examples as they are; to the same examples weighted; to target
     examples. The effective number of examples under weights w is (Σw)²/Σw².
     """
-    accuracy = np.empty((len(ARMS), len(cats.shifts), len(DOMAINS)))
-    line = np.empty((len(ARMS), len(cats.shifts), 3))
-    effective = np.empty((len(ARMS), len(cats.shifts)))
+    accuracy = np.empty((len(FITS), len(cats.shifts), len(DOMAINS)))
+    line = np.empty((len(FITS), len(cats.shifts), 3))
+    effective = np.empty((len(FITS), len(cats.shifts)))
     for i, shift in enumerate(cats.shifts):
         rng = np.random.default_rng([seed, i])
         source = cats.sample("source", shift, cats.train_examples, rng)
@@ -76,7 +77,7 @@ def measure(cats: Cats, seed: int) -> xr.Dataset:
             accuracy[a, i] = [fit.score(*test) for test in tests]
             line[a, i] = [*fit.intercept_, *fit.coef_[0]]
             effective[a, i] = w.sum() ** 2 / (w**2).sum()
-    coords = {"arm": list(ARMS), "shift": list(cats.shifts), "domain": list(DOMAINS)}
+    coords = {"arm": list(FITS), "shift": list(cats.shifts), "domain": list(DOMAINS)}
     return xr.Dataset(
         {
             "accuracy": (("arm", "shift", "domain"), accuracy, {"units": "1"}),
@@ -90,7 +91,7 @@ def measure(cats: Cats, seed: int) -> xr.Dataset:
 def plan(scale: str) -> Measurement:
     """Three fits a shift; more seeds at larger scales."""
     seeds = {"smoke": 5, "book": 20, "paper": 200}[scale]
-    return Measurement(ARMS, tuple(range(seeds)), measure, Cats(), seeds_per_task=20)
+    return Measurement(crossed(fit=FITS), tuple(range(seeds)), measure, Cats(), seeds_per_task=20)
 
 
 EXPERIMENT = Experiment(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from bnbook import data, probes
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import names_of
 from bnbook.nets import MLP
 from bnbook.probes import Snapshot
 from bnbook.train import Member, Population, log_spaced
@@ -21,7 +22,11 @@ TREATMENTS = {
     "none": (PLAIN, DECAY, MATCHED),
     "batch": (PLAIN, DECAY, MATCHED, EVERYWHERE, MATCHED_EVERYWHERE),
 }
-ARMS = tuple(f"{norm}, {how}" for norm, treatments in TREATMENTS.items() for how in treatments)
+ARMS = tuple(
+    {"norm": norm, "treatment": how}
+    for norm, treatments in TREATMENTS.items()
+    for how in treatments
+)
 TWINS = {MATCHED: DECAY, MATCHED_EVERYWHERE: EVERYWHERE}
 MEASURED = {"loss": "nat", "accuracy": "1", "weight_norm": "1", "effective_rate": "1"}
 
@@ -98,7 +103,7 @@ def measure(settings: Decay, seed: int) -> xr.Dataset:
         values = torch.cat([part[name] for part in parts])
         dims = ("arm", "step", *(probes.get(name).dims if name in probes.names() else ()))
         variables[name] = (dims, values, {"units": unit, "long_name": name.replace("_", " ")})
-    coords = {"arm": list(ARMS), "step": list(steps), "split": list(probes.base.SPLITS)}
+    coords = {"arm": list(names_of(ARMS)), "step": list(steps), "split": list(probes.base.SPLITS)}
     return xr.Dataset(variables, {**coords, "statistics": list(probes.base.STATISTICS)})
 
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from bnbook import data
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 from bnbook.nets import MLP, MultilayerPerceptron
 from bnbook.norms.laws import scale_gauge
 
-ARMS = ("neither", "weight decay", "growing learning rate")
+SCHEDULES = ("neither", "weight decay", "growing learning rate")
 FIRST = "layers.0.linear.weight"
 MEASURED = {
     "weight_norm": "1",
@@ -57,17 +58,17 @@ def measure(settings: Twins, seed: int) -> xr.Dataset:
     scale_gauge      max over units |⟨w, ∂L/∂w⟩|/(‖w‖‖∂L/∂w‖)
     direction_gap    ‖W/‖W‖ − V/‖V‖‖, with V the same weights of the arm with weight decay
     """
-    runs = [_run(settings, arm, seed) for arm in ARMS]
+    runs = [_run(settings, arm, seed) for arm in SCHEDULES]
     seen = torch.stack([run[0] for run in runs])
     directions = torch.stack([run[1] for run in runs])
-    gap = (directions - directions[ARMS.index("weight decay")]).flatten(2).norm(dim=2)
+    gap = (directions - directions[SCHEDULES.index("weight decay")]).flatten(2).norm(dim=2)
     variables = {
         name: (("arm", "step"), seen[..., i], {"units": unit, "long_name": name.replace("_", " ")})
         for i, (name, unit) in enumerate(MEASURED.items())
     }
     variables["direction_gap"] = (("arm", "step"), gap, {"units": "1"})
     steps = range(0, settings.steps + 1, settings.every)
-    return xr.Dataset(variables, {"arm": list(ARMS), "step": list(steps)})
+    return xr.Dataset(variables, {"arm": list(SCHEDULES), "step": list(steps)})
 
 
 def _run(settings: Twins, arm: str, seed: int) -> tuple[Tensor, Tensor]:
@@ -121,7 +122,9 @@ def plan(scale: str) -> Measurement:
     """The same network; larger scales train it for longer."""
     seeds, steps = {"smoke": (5, 20), "book": (10, 400), "paper": (20, 2000)}[scale]
     settings = Twins(steps=steps)
-    return Measurement(ARMS, tuple(range(seeds)), measure, settings, data=settings.data)
+    return Measurement(
+        crossed(schedule=SCHEDULES), tuple(range(seeds)), measure, settings, data=settings.data
+    )
 
 
 EXPERIMENT = Experiment(

@@ -11,12 +11,13 @@ import xarray as xr
 
 from bnbook import data
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed, names_of
 from bnbook.nets import MLP
 from bnbook.probes.one_pass import one_pass
 from bnbook.probes.representation import effective_rank, orthogonality_gap
 
 ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
-ARMS = tuple(f"{activation}{bn}" for activation in ACTIVATIONS for bn in ("", "+batch"))
+ARMS = crossed(activation=ACTIVATIONS, norm=("none", "batch"))
 ABOUT = {
     "weight_gradient": ("1", "‖∂L/∂W‖"),
     "signal_gradient": ("1", "‖∂L/∂z‖"),
@@ -52,10 +53,9 @@ def measure(settings: Deep, seed: int) -> xr.Dataset:
     x, y = train.x[chosen].double(), train.y[chosen]
     found = np.empty((len(ABOUT), len(ARMS), len(settings.gains), settings.layers))
     for i, arm in enumerate(ARMS):
-        activation, _, norm = arm.partition("+")
         for j, gain in enumerate(settings.gains):
             widths = (settings.width,) * settings.layers
-            spec = MLP(widths, activation, norm or "none", init_scale=gain)
+            spec = MLP(widths, arm["activation"], arm["norm"], init_scale=gain)
             net = spec.build(tuple(x.shape[1:]), 10, seed).double()
             net.head.weight.data /= gain
             seen = one_pass(net, x, y)
@@ -69,7 +69,11 @@ def measure(settings: Deep, seed: int) -> xr.Dataset:
             name: (dims, values, {"units": unit, "long_name": words})
             for (name, (unit, words)), values in zip(ABOUT.items(), found, strict=True)
         },
-        {"arm": list(ARMS), "gain": list(settings.gains), "layer": range(settings.layers)},
+        {
+            "arm": list(names_of(ARMS)),
+            "gain": list(settings.gains),
+            "layer": range(settings.layers),
+        },
     )
 
 

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from bnbook import data
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 from bnbook.folding import fold
 from bnbook.nets import MLP, Layer, MultilayerPerceptron
 from bnbook.norms.batch import BatchNorm
 
-ARMS = ("none", "batch")
+NORMS = ("none", "batch")
 WHERE = ("the same batch", "a fresh batch", "population statistics")
 LAYER = 1  # the hidden layer that is looked at; one layer stands before it, one behind
 
@@ -47,7 +48,7 @@ def measure(settings: Identities, seed: int) -> xr.Dataset:
                      batch, on a fresh one, and with its statistics as population statistics
     """
     parts = []
-    for arm in ARMS:
+    for arm in NORMS:
         net, batches = _trained(settings, arm, seed)
         batch, fresh = batches[:2]
         parts.append(
@@ -61,7 +62,7 @@ def measure(settings: Identities, seed: int) -> xr.Dataset:
                 {"factor": list(settings.factors), "eps": list(settings.eps)},
             )
         )
-    record = xr.concat(parts, "arm").assign_coords(arm=list(ARMS), where=list(WHERE))
+    record = xr.concat(parts, "arm").assign_coords(arm=list(NORMS), where=list(WHERE))
     for name, unit in (("folding", "1"), ("bias_gradient", "1"), ("scaling", "1")):
         record[name].attrs["units"] = unit
     record["identity"].attrs["units"] = "σ"
@@ -159,7 +160,9 @@ def _identity(net: MultilayerPerceptron, x: Tensor, fresh: Tensor) -> list[float
 def plan(scale: str) -> Measurement:
     """The same network at every scale; more seeds at larger ones."""
     seeds = {"smoke": 5, "book": 10, "paper": 50}[scale]
-    return Measurement(ARMS, tuple(range(seeds)), measure, Identities(), data="mnist-5k")
+    return Measurement(
+        crossed(norm=NORMS), tuple(range(seeds)), measure, Identities(), data="mnist-5k"
+    )
 
 
 EXPERIMENT = Experiment(

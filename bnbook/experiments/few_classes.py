@@ -33,7 +33,7 @@ def plan(scale: str) -> Plan:
     }
     arms = [
         Arm(
-            f"{norm}, {batches}",
+            {"norm": norm, "batches": batches},
             MLP(widths, "relu", norm, norm_options=options),
             LEARNING_RATE,
             BATCH_SIZE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bnbook import probes
 from bnbook.experiments.base import Experiment
+from bnbook.factors import crossed
 from bnbook.nets import MLP
 from bnbook.train import Arm, Plan, log_spaced
 
@@ -21,13 +22,12 @@ def plan(scale: str) -> Plan:
     }[scale]
     arms = [
         Arm(
-            f"{activation}{suffix}",
-            MLP((100, 100, 100), activation, norm),
+            arm,
+            MLP((100, 100, 100), arm["activation"], arm["norm"]),
             LEARNING_RATE,
             BATCH_SIZE,
         )
-        for activation in ACTIVATIONS
-        for norm, suffix in (("none", ""), ("batch", "+batch"))
+        for arm in crossed(activation=ACTIVATIONS, norm=("none", "batch"))
     ]
     return Plan(
         data=data,

@@ -11,6 +11,7 @@ import xarray as xr
 
 from bnbook import data
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import Factors, Level, names_of
 from bnbook.nets import ACTIVATIONS, MLP
 from bnbook.norms import Norm
 from bnbook.norms.laws import gradient_growth, linear_growth
@@ -23,11 +24,18 @@ PLAIN = tuple(ACTIVATIONS)
 class Variant:
     """A deep network with BN: an activation, a scale γ of every BN, and what else is changed."""
 
-    name: str
     activation: str
     gamma: float = 1.0
     init: str = "he"
     residual: bool = False
+
+    @property
+    def factors(self) -> Factors:
+        """The activation, and what is not as usual."""
+        changed: dict[str, Level] = {"γ": self.gamma} if self.gamma != 1 else {}
+        changed |= {"init": self.init} if self.init != "he" else {}
+        changed |= {"skips": "residual"} if self.residual else {}
+        return {"activation": self.activation, **changed}
 
     def predicted(self, m: int) -> float:
         """`gradient_growth` at this γ, times what batches of m examples add for a linear one.
@@ -40,15 +48,15 @@ class Variant:
 
 
 VARIANTS = (
-    *(Variant(name, name) for name in PLAIN),
-    Variant("tanh, γ = 0.3", "tanh", gamma=0.3),
-    Variant("tanh, γ = 3", "tanh", gamma=3.0),
-    Variant("identity, orthogonal", "identity", init="orthogonal"),
-    Variant("relu, orthogonal", "relu", init="orthogonal"),
-    Variant("relu, residual", "relu", residual=True),
-    Variant("tanh, residual", "tanh", residual=True),
+    *map(Variant, PLAIN),
+    Variant("tanh", gamma=0.3),
+    Variant("tanh", gamma=3.0),
+    Variant("identity", init="orthogonal"),
+    Variant("relu", init="orthogonal"),
+    Variant("relu", residual=True),
+    Variant("tanh", residual=True),
 )
-ARMS = tuple(variant.name for variant in VARIANTS)
+ARMS = tuple(variant.factors for variant in VARIANTS)
 ABOUT = {
     "signal": ("1", "‖∂L/∂z‖²"),
     "passed": ("1", "‖∂L/∂h‖²"),
@@ -109,7 +117,7 @@ def measure(settings: Wide, seed: int) -> xr.Dataset:
     for name, values in zip(("growth", "predicted"), rates, strict=True):
         words = "growth of ‖∂L/∂z‖² per layer" + (", predicted" if name == "predicted" else "")
         found[name] = (("arm",), values, {"units": "1", "long_name": words})
-    return xr.Dataset(found, {"arm": list(ARMS), "layer": range(settings.layers)})
+    return xr.Dataset(found, {"arm": list(names_of(ARMS)), "layer": range(settings.layers)})
 
 
 def plan(scale: str) -> Measurement:

@@ -35,7 +35,7 @@ def plan(scale: str) -> Plan:
     return Plan(
         data=data,
         arms=tuple(
-            Arm(name, MLP((100, 100, 100), "sigmoid", name), LEARNING_RATE, BATCH_SIZE)
+            Arm({"norm": name}, MLP((100, 100, 100), "sigmoid", name), LEARNING_RATE, BATCH_SIZE)
             for name in ARMS
         ),
         seeds=tuple(range(seeds)),

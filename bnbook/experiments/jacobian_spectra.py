@@ -3,10 +3,9 @@ without BN."""
 
 from __future__ import annotations
 
-import xarray as xr
-
 from bnbook import probes
 from bnbook.experiments.base import Experiment
+from bnbook.factors import crossed
 from bnbook.nets import MLP
 from bnbook.train import Arm, Plan, log_spaced
 
@@ -26,16 +25,9 @@ PROBES = (
 def arms() -> tuple[Arm, ...]:
     """Two hidden layers of 100, as in the source's code; its text says three layers."""
     return tuple(
-        Arm(f"{activation}{suffix}", MLP((100, 100), activation, norm), LEARNING_RATE, BATCH_SIZE)
-        for activation in ACTIVATIONS
-        for norm, suffix in (("none", ""), ("batch", "+batch"))
+        Arm(arm, MLP((100, 100), arm["activation"], arm["norm"]), LEARNING_RATE, BATCH_SIZE)
+        for arm in crossed(activation=ACTIVATIONS, norm=("none", "batch"))
     )
-
-
-def of_activation(record: xr.Dataset, activation: str) -> xr.Dataset:
-    """The arms of one activation, under the names of their normalisers, "none" and "batch"."""
-    both = record.sel(arm=[activation, f"{activation}+batch"])
-    return both.assign_coords(arm=["none", "batch"])
 
 
 def plan(scale: str) -> Plan:

@@ -8,9 +8,10 @@ import numpy as np
 import xarray as xr
 
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 from bnbook.norms import noise_laws as laws
 
-ARMS = ("measured", "law")
+FOUND = ("measured", "law")
 FINE = 40
 """Places in a bin at which the law is taken; for small m it has an edge inside one."""
 
@@ -60,7 +61,7 @@ def measure(settings: Unit, seed: int) -> xr.Dataset:
         for name in dims
     }
     centres = (settings.edges[1:] + settings.edges[:-1]) / 2
-    coords = {"arm": list(ARMS), "m": list(settings.sizes), "given": list(settings.given)}
+    coords = {"arm": list(FOUND), "m": list(settings.sizes), "given": list(settings.given)}
     record = xr.Dataset(variables, {**coords, "x": centres})
     record["x"].attrs["long_name"] = "normalised value x̂"
     return record
@@ -104,7 +105,7 @@ def _law(settings: Unit, m: int) -> dict[str, object]:
 def plan(scale: str) -> Measurement:
     """More batches and seeds at larger scales."""
     seeds, batches = {"smoke": (5, 1000), "book": (10, 4000), "paper": (20, 40_000)}[scale]
-    return Measurement(ARMS, tuple(range(seeds)), measure, Unit(batches=batches))
+    return Measurement(crossed(found=FOUND), tuple(range(seeds)), measure, Unit(batches=batches))
 
 
 EXPERIMENT = Experiment(

@@ -27,9 +27,9 @@ PROBES = (
 
 
 def arms(learning_rate: float = LEARNING_RATE) -> tuple[Arm, ...]:
-    """Each network without a normaliser and with BN, named like "4 layers+batch"."""
+    """Each network without a normaliser and with BN, named like "4 layers, batch"."""
     return tuple(
-        Arm(f"{name}+{norm}", net, learning_rate, BATCH_SIZE)
+        Arm({"network": name, "norm": norm}, net, learning_rate, BATCH_SIZE)
         for norm in NORMS
         for name, net in networks(norm).items()
     )

@@ -21,7 +21,7 @@ def plan(scale: str) -> Plan:
     grid = tuple(round(-1 + 2 * k / (places - 1), 3) for k in range(places))
     return Plan(
         data=data,
-        arms=tuple(arm for arm in arms() if arm.name.startswith(DEPTHS)),
+        arms=tuple(arm for arm in arms() if arm.factors["network"] in DEPTHS),
         seeds=tuple(range(seeds)),
         steps=steps[-1],
         probes=(LossSlice(grid, grid), probes.get("accuracy")()),

@@ -11,7 +11,8 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data, norms
-from bnbook.experiments.base import Comparison, Experiment, ExperimentError
+from bnbook.experiments.base import Comparison, Experiment, ExperimentError, draws
+from bnbook.factors import Factors, crossed
 from bnbook.nets import MLP, Network
 from bnbook.text import unknown
 from bnbook.train import SGD, Member
@@ -23,7 +24,7 @@ OPTIONS: dict[str, tuple[tuple[str, Any], ...]] = {
     "renorm": (("warmup", 20),),  # in proportion to these short runs
     "layer": (),
 }
-ARMS = tuple(OPTIONS)
+ARMS = crossed(norm=tuple(OPTIONS))
 STRENGTHS: dict[str, tuple[float, ...]] = {
     "noise": (0.0, 0.5, 1.0, 1.5, 2.0),
     "contrast": (0.0, 0.3, 0.6, 0.8, 0.9),
@@ -32,7 +33,6 @@ STRENGTHS: dict[str, tuple[float, ...]] = {
 }
 """Kinds of mismatch, each with its strength at levels 0 (none) to 4."""
 FAVOURED = 2  # classes that a shift of labels leaves
-FAR = 1_000_000_007  # so that noise is not drawn like the weights of a seed, which it would match
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Deployment:
 
 
 def measure(
-    settings: Deployment, arm: str, seeds: tuple[int, ...], device: str = "cpu"
+    settings: Deployment, arm: Factors, seeds: tuple[int, ...], device: str = "cpu"
 ) -> xr.Dataset:
     """Test accuracies of one normaliser under every mismatch.
 
@@ -112,8 +112,9 @@ def measure(
     test_batch    (size,) without mismatch, by the statistics of test batches of a size
     """
     digits = data.load(settings.data)
-    members = [Member(arm, seed, settings.learning_rate) for seed in seeds]
-    spec = MLP(settings.widths, "relu", arm, norm_options=OPTIONS[arm])
+    norm = arm["norm"]
+    members = [Member(norm, seed, settings.learning_rate) for seed in seeds]
+    spec = MLP(settings.widths, "relu", norm, norm_options=OPTIONS[norm])
     population = Population(spec, SGD(), settings.batch_size, members, digits.to(device))
     for _ in range(settings.steps):
         population.step()
@@ -131,7 +132,7 @@ def _used(settings: Deployment, net: Network, x: Tensor, y: Tensor, seed: int) -
     for kind, strengths in STRENGTHS.items():
         levels = []
         for strength in strengths:
-            generator = torch.Generator().manual_seed(FAR + seed)
+            generator = draws(seed)
             levels.append(
                 _at(settings, net, *Mismatch(kind, strength)(x[order], y[order], generator))
             )

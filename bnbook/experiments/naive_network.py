@@ -11,10 +11,11 @@ from torch import Tensor
 
 from bnbook import data
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 from bnbook.norms.batch import moments, standardise
 from bnbook.train import log_spaced
 
-ARMS = ("outside the gradient", "outside, without γ and β", "inside the gradient")
+WHERE = ("outside the gradient", "outside, without γ and β", "inside the gradient")
 EPS = 1e-5
 Weights = dict[str, Tensor]
 
@@ -38,8 +39,8 @@ def measure(settings: Digits, seed: int) -> xr.Dataset:
     All arms start from the same weights and see the same batches. The loss is the mean of the
     training batches since the last look.
     """
-    parts = [_trained(settings, seed, arm) for arm in ARMS]
-    return xr.concat(parts, "arm").assign_coords(arm=list(ARMS))
+    parts = [_trained(settings, seed, arm) for arm in WHERE]
+    return xr.concat(parts, "arm").assign_coords(arm=list(WHERE))
 
 
 def _trained(settings: Digits, seed: int, arm: str) -> xr.Dataset:
@@ -101,7 +102,9 @@ def plan(scale: str) -> Measurement:
     """The same network at every scale, trained for longer at larger ones."""
     seeds, steps = {"smoke": (5, 30), "book": (10, 400), "paper": (20, 20_000)}[scale]
     settings = Digits(steps=steps)
-    return Measurement(ARMS, tuple(range(seeds)), measure, settings, data=settings.data)
+    return Measurement(
+        crossed(where=WHERE), tuple(range(seeds)), measure, settings, data=settings.data
+    )
 
 
 EXPERIMENT = Experiment(

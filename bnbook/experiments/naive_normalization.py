@@ -9,9 +9,10 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 from bnbook.norms.laws import naive_normalization
 
-ARMS = ("outside the gradient", "inside the gradient")
+WHERE = ("outside the gradient", "inside the gradient")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def measure(settings: Naive, seed: int) -> xr.Dataset:
     """
     u, t = settings.batch(seed)
     parts = []
-    for arm in ARMS:
+    for arm in WHERE:
         inside = arm == "inside the gradient"
         steps, rate = settings.iterations, settings.learning_rate
         run = naive_normalization(u, t, steps=steps, learning_rate=rate, through_mean=inside)
@@ -59,13 +60,15 @@ def measure(settings: Naive, seed: int) -> xr.Dataset:
                 {"iteration": range(steps + 1)},
             )
         )
-    return xr.concat(parts, "arm").assign_coords(arm=list(ARMS))
+    return xr.concat(parts, "arm").assign_coords(arm=list(WHERE))
 
 
 def plan(scale: str) -> Measurement:
     """The same at every scale, but for the seeds."""
     seeds = {"smoke": 5, "book": 10, "paper": 50}[scale]
-    return Measurement(ARMS, tuple(range(seeds)), measure, Naive(), seeds_per_task=50)
+    return Measurement(
+        crossed(where=WHERE), tuple(range(seeds)), measure, Naive(), seeds_per_task=50
+    )
 
 
 EXPERIMENT = Experiment(

@@ -31,7 +31,7 @@ def plan(scale: str) -> Plan:
         data=data,
         arms=tuple(
             Arm(
-                name,
+                {"norm": name},
                 VGG(stages, norm=name, input_shrink=shrink),
                 rate,
                 batch_size,

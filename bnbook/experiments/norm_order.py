@@ -12,11 +12,6 @@ LEARNING_RATES = (0.1, 0.3, 1.0)
 BATCH_SIZE = 60
 
 
-def arm_name(activation: str, order: str, learning_rate: float) -> str:
-    """For example "relu, before, 0.1"."""
-    return f"{activation}, {order}, {learning_rate:g}"
-
-
 def plan(scale: str) -> Plan:
     """3 × 100 units, three activations, two orders, three learning rates."""
     data, seeds, steps, looks = {
@@ -26,7 +21,7 @@ def plan(scale: str) -> Plan:
     }[scale]
     arms = [
         Arm(
-            arm_name(activation, order, rate),
+            {"activation": activation, "order": order, "rate": rate},
             MLP((100, 100, 100), activation, "batch", order=order),
             rate,
             BATCH_SIZE,

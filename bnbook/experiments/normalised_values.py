@@ -12,13 +12,18 @@ from scipy import special
 
 from bnbook import data, norms
 from bnbook.experiments.base import Comparison, Experiment
+from bnbook.factors import Factors, name_of
 from bnbook.nets import MLP, Network, Trace
 from bnbook.norms.laws import small_batch_law
 from bnbook.train import SGD, Member
 from bnbook.train.population import Population
 
 Array = NDArray[np.float64]
-ARMS = ("Gaussian", "trained", "trained, made Gaussian")
+ARMS = (
+    {"kind": "Gaussian"},
+    {"kind": "trained"},
+    {"kind": "trained", "made": "made Gaussian"},
+)
 PLACES = tuple(np.linspace(-0.975, 0.975, 40).round(3).tolist())
 """Middles of the bins of a histogram, in units of √(m − 1): the law lives on ±1 of them."""
 
@@ -42,7 +47,9 @@ class Values:
     eps: float = 1e-5
 
 
-def measure(settings: Values, arm: str, seeds: tuple[int, ...], device: str = "cpu") -> xr.Dataset:
+def measure(
+    settings: Values, arm: Factors, seeds: tuple[int, ...], device: str = "cpu"
+) -> xr.Dataset:
     """Histograms of x̂, and their distances from the law of Gaussian batches.
 
     density       (m, place) share of values in a bin over its width, all units together; a place
@@ -64,20 +71,20 @@ def measure(settings: Values, arm: str, seeds: tuple[int, ...], device: str = "c
     return record
 
 
-def _units(settings: Values, arm: str, seeds: tuple[int, ...], device: str) -> list[Array]:
+def _units(settings: Values, arm: Factors, seeds: tuple[int, ...], device: str) -> list[Array]:
     """For each seed, what is normalised: z (examples, units), Gaussian or a trained layer's."""
-    if arm == "Gaussian":
+    if arm["kind"] == "Gaussian":
         shape = (settings.examples, settings.widths[-1])
         return [np.random.default_rng([seed, 1]).normal(size=shape) for seed in seeds]
     digits = data.load(settings.data)
-    members = [Member(arm, seed, settings.learning_rate) for seed in seeds]
+    members = [Member(name_of(arm), seed, settings.learning_rate) for seed in seeds]
     spec = MLP(settings.widths, "relu", "batch")
     population = Population(spec, SGD(), settings.batch_size, members, digits.to(device))
     for _ in range(settings.steps):
         population.step()
     x = digits.test.x[: settings.examples]
     layers = [_last_layer(population.network(i).cpu(), x) for i in range(len(seeds))]
-    return [made_gaussian(z) for z in layers] if arm.endswith("Gaussian") else layers
+    return [made_gaussian(z) for z in layers] if "made" in arm else layers
 
 
 @torch.no_grad()

@@ -11,10 +11,11 @@ from torch.func import functional_call, vmap
 
 from bnbook import data, norms
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 from bnbook.nets import MLP
 from bnbook.train import descend
 
-ARMS = ("batch",)
+NORMS = ("batch",)
 WATCHED = ("ordinary", "doubtful")
 LOGITS = ("its class", "its strongest rival")
 
@@ -62,7 +63,7 @@ def measure(settings: Crowd, seed: int) -> xr.Dataset:
     seen = [[_logits(net, state, crowd, classes) for crowd in crowds] for state in states]
     found = torch.stack([torch.stack(of_sizes) for of_sizes in seen]).unsqueeze(0)
     attrs = {"units": "1", "long_name": "logit"}
-    coords = {"arm": list(ARMS), "step": list(settings.looks), "m": list(settings.sizes)}
+    coords = {"arm": list(NORMS), "step": list(settings.looks), "m": list(settings.sizes)}
     return xr.Dataset(
         {"logit": (("arm", "step", "m", "example", "draw", "class"), found, attrs)},
         {**coords, "example": list(WATCHED), "class": list(LOGITS)},
@@ -115,7 +116,12 @@ def plan(scale: str) -> Measurement:
     }[scale]
     settings = Crowd(looks=looks, draws=draws)
     return Measurement(
-        ARMS, tuple(range(seeds)), measure, settings, data=settings.data, seeds_per_task=1
+        crossed(norm=NORMS),
+        tuple(range(seeds)),
+        measure,
+        settings,
+        data=settings.data,
+        seeds_per_task=1,
     )
 
 

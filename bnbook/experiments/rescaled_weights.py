@@ -11,6 +11,7 @@ from torch.func import vmap
 
 from bnbook import data, probes
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 from bnbook.nets import MLP
 from bnbook.probes.curvature import MEASURES, fixed_batches, mean_loss, ritz
 from bnbook.train import SGD, Member, Population
@@ -88,7 +89,9 @@ def plan(scale: str) -> Measurement:
     """The same network at every scale; more seeds at larger ones."""
     seeds, steps = {"smoke": (5, 3), "book": (6, 100), "paper": (20, 2_000)}[scale]
     settings = Rescaling(steps=steps)
-    return Measurement(MEASURES, tuple(range(seeds)), measure, settings, data=settings.data)
+    return Measurement(
+        crossed(coordinates=MEASURES), tuple(range(seeds)), measure, settings, data=settings.data
+    )
 
 
 EXPERIMENT = Experiment(

@@ -9,24 +9,26 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import functional_call, vmap
 
-from bnbook import data, norms, probes
+from bnbook import data, probes
 from bnbook.data import Dataset, Split
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import Factors, names_of
 from bnbook.nets import MLP
+from bnbook.probes.accuracy import logits_of
 from bnbook.train import SGD, Member, Population, log_spaced
 
 Tensors = dict[str, Tensor]
 
-ARMS = {
-    "none": ("sigmoid", 0.0),
-    "batch": ("sigmoid", 1.0),
-    "γ₀ = 2 (batch)": ("sigmoid", 2.0),
-    "straight units (batch)": ("identity", 1.0),
-}
+ARMS: tuple[tuple[Factors, str, float], ...] = (
+    ({"norm": "none"}, "sigmoid", 0.0),
+    ({"norm": "batch"}, "sigmoid", 1.0),
+    ({"norm": "batch", "γ₀": 2.0}, "sigmoid", 2.0),
+    ({"norm": "batch", "units": "straight"}, "identity", 1.0),
+)
 """Each arm with its activation and the initial γ of its BN layers, 0 for no BN. The last has no
 nonlinearity at all: it is the linear classifier that the network contains."""
+FACTORS = tuple(factors for factors, _, _ in ARMS)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def measure(settings: Reversal, seed: int) -> xr.Dataset:
             for name, unit in units.items()
         },
         {
-            "arm": list(ARMS),
+            "arm": list(names_of(FACTORS)),
             "learning_rate": list(settings.learning_rates),
             "size": list(settings.sizes),
             "step": ("step", list(settings.looks), {"long_name": "updates"}),
@@ -96,8 +98,8 @@ def _first(name: str, size: int) -> Dataset:
 def _all_arms(settings: Reversal, dataset: Dataset, seed: int) -> Found:
     """What is found at each look, arrays (arm, learning_rate, step, …)."""
     found = []
-    for activation, normed in dict.fromkeys((each, bool(gain)) for each, gain in ARMS.values()):
-        gains = tuple(g for each, g in ARMS.values() if (each, bool(g)) == (activation, normed))
+    for activation, normed in dict.fromkeys((each, bool(gain)) for _, each, gain in ARMS):
+        gains = tuple(g for _, each, g in ARMS if (each, bool(g)) == (activation, normed))
         found.append(_course(settings, dataset, seed, activation, gains))
     return {name: np.concatenate([part[name] for part in found]) for name in found[0]}
 
@@ -156,7 +158,7 @@ def _look(population: Population, averages: list[Tensors]) -> dict[str, Tensor]:
     """Arrays (member, …) of what `measure` reports."""
     s = population.snapshot()
     seen = probes.get("accuracy")()(s)
-    by_average = [_accuracy(population, average) for average in averages]
+    by_average = [_accuracy(s, average) for average in averages]
     gains = [p for name, p in population.params.items() if name.endswith("norm.weight")]
     linearity = probes.get("linearity")()(s)
     return {
@@ -169,16 +171,10 @@ def _look(population: Population, averages: list[Tensors]) -> dict[str, Tensor]:
     }
 
 
-@torch.no_grad()
-def _accuracy(population: Population, buffers: Tensors) -> Tensor:
+def _accuracy(s: probes.Snapshot, buffers: Tensors) -> Tensor:
     """(member,) on the test examples that probes look at, by the statistics in `buffers`."""
-
-    def logits(params: Tensors, buffers: Tensors, x: Tensor) -> Tensor:
-        return functional_call(population.net, (params, buffers), (x,))
-
-    x, y = population.snapshot().examples("test")
-    with norms.using(population.net, "population"):
-        guesses = vmap(logits, in_dims=(0, 0, None))(population.params, buffers, x).argmax(-1)
+    x, y = s.examples("test")
+    guesses = logits_of(s, buffers, x[None], "population").argmax(-1)
     return (guesses == y).to(x.dtype).mean(-1)
 
 
@@ -193,7 +189,7 @@ def plan(scale: str) -> Measurement:
         ),
     }[scale]
     return Measurement(
-        tuple(ARMS), tuple(range(seeds)), measure, settings, data=settings.data, seeds_per_task=1
+        FACTORS, tuple(range(seeds)), measure, settings, data=settings.data, seeds_per_task=1
     )
 
 

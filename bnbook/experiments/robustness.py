@@ -11,7 +11,6 @@ ACTIVATIONS = ("sigmoid", "relu")
 NORMS = ("none", "batch")
 LEARNING_RATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 INIT_SCALES = (0.1, 0.3, 1.0, 3.0, 10.0)  # times He's, in every layer
-FACTORS = ("activation", "learning_rate", "init_scale", "norm")
 BATCH_SIZE = 60
 
 
@@ -26,7 +25,7 @@ def plan(scale: str) -> Plan:
         data=data,
         arms=tuple(
             Arm(
-                f"{activation}+{rate:g}+{size:g}+{norm}",
+                {"activation": activation, "rate": rate, "init_scale": size, "norm": norm},
                 MLP((100, 100), activation, norm, init_scale=size),
                 rate,
                 BATCH_SIZE,

@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from bnbook import data, environment, norms
 from bnbook.experiments.base import SCALES, Experiment, ExperimentError, Plan, Task
 from bnbook.experiments.machine import processes
+from bnbook.factors import labelled, names_of
 from bnbook.nets import Spec
 from bnbook.progress import Progress
 from bnbook.record import assemble, describe, digest, provenance, source_digest
@@ -94,7 +95,7 @@ def _measured(
     started = time.perf_counter()
     name = experiment.name
     parts = _parts(plan, origin, store, name, scale, device, executor, progress)
-    record = assemble(parts, plan.arm_names, plan.seeds)
+    record = labelled(assemble(parts, names_of(plan.factors), plan.seeds), plan.factors)
     record.attrs = {
         "scale": scale,
         "device": device,
@@ -113,6 +114,7 @@ class Origin:
 
     fingerprint: str
     source: str
+    classes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, experiment: Experiment, plan: Plan) -> Origin:
@@ -120,8 +122,10 @@ class Origin:
         modules = {experiment.plan.__module__, *modules_of(plan)}
         if plan.data:
             modules.add("bnbook.data")
-        fingerprint = data.load(plan.data).fingerprint if plan.data else "none"
-        return cls(fingerprint, source_digest(modules))
+        if not plan.data:
+            return cls("none", source_digest(modules))
+        dataset = data.load(plan.data)
+        return cls(dataset.fingerprint, source_digest(modules), tuple(dataset.classes))
 
     def attrs(self, experiment: Experiment, plan: Plan) -> dict[str, str]:
         """What a record says of the experiment it is of."""
@@ -130,6 +134,7 @@ class Origin:
             "question": experiment.question,
             "plan": json.dumps(describe(plan), ensure_ascii=False),
             "data": plan.data,
+            "classes": json.dumps(self.classes, ensure_ascii=False),
             "fingerprint": self.fingerprint,
             "source": self.source,
         }

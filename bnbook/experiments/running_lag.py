@@ -8,11 +8,12 @@ import torch
 import xarray as xr
 
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed, names_of
 from bnbook.norms.batch import BatchNorm
 from bnbook.norms.laws import ema_lag
 
 MOMENTA = (0.5, 0.1, 0.01)
-ARMS = tuple(f"α = {momentum:g}" for momentum in MOMENTA)
+ARMS = crossed(α=MOMENTA)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def measure(settings: Drift, seed: int) -> xr.Dataset:
             "lag": (("arm", "step"), torch.tensor(lags), {"units": "σ"}),
             "closed_form": (("arm", "step"), law, {"units": "σ"}),
         },
-        {"arm": list(ARMS), "step": steps.long().tolist()},
+        {"arm": list(names_of(ARMS)), "step": steps.long().tolist()},
     )
 
 

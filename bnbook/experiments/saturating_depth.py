@@ -9,7 +9,6 @@ from bnbook.train import Arm, Plan, Tuned, log_spaced
 
 ACTIVATIONS = ("sigmoid", "tanh")
 NORMS = ("none", "batch")
-FACTORS = ("activation", "depth", "norm")
 LEARNING_RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
 BATCH_SIZE, WIDTH = 60, 50
 
@@ -26,7 +25,7 @@ def plan(scale: str) -> Plan:
         data=data,
         arms=tuple(
             Arm(
-                f"{activation}+{depth}+{norm}",
+                {"activation": activation, "depth": depth, "norm": norm},
                 MLP((WIDTH,) * depth, activation, norm, init="glorot"),
                 Tuned(LEARNING_RATES, tuple(range(1000, 1000 + tries)), length),
                 BATCH_SIZE,

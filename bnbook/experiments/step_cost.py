@@ -13,8 +13,9 @@ import xarray as xr
 from torch import nn
 
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 
-ARMS = ("none", "batch")
+NORMS = ("none", "batch")
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,16 @@ def measure(settings: Timing, seed: int) -> xr.Dataset:
     """Milliseconds of one step, (arm, width, batch_size, summary): minimum and median of rounds."""
     sizes = [(w, m) for w in settings.widths for m in settings.batch_sizes]
     generator = torch.Generator().manual_seed(seed)
-    steps = [[training(settings, arm, w, m, generator) for arm in ARMS] for w, m in sizes]
+    steps = [[training(settings, arm, w, m, generator) for arm in NORMS] for w, m in sizes]
     seconds = interleaved(steps, settings.rounds)
     summaries = np.stack([seconds.min(0), np.median(seconds, 0)], -1)
-    shape = (len(settings.widths), len(settings.batch_sizes), len(ARMS), 2)
+    shape = (len(settings.widths), len(settings.batch_sizes), len(NORMS), 2)
     dims = ("width", "batch_size", "arm", "summary")
     attrs = {"units": "ms", "long_name": "time of a step"}
     return xr.Dataset(
         {"step_time": (dims, 1e3 * summaries.reshape(shape), attrs)},
         {
-            "arm": list(ARMS),
+            "arm": list(NORMS),
             "width": list(settings.widths),
             "batch_size": list(settings.batch_sizes),
             "summary": ["minimum", "median"],
@@ -95,7 +96,11 @@ def plan(scale: str) -> Measurement:
     """A seed is a repeat, with new networks; all in one process, so that nothing runs beside."""
     repeats, rounds = {"smoke": (2, 3), "book": (10, 25), "paper": (20, 100)}[scale]
     return Measurement(
-        ARMS, tuple(range(repeats)), measure, Timing(rounds=rounds), seeds_per_task=repeats
+        crossed(norm=NORMS),
+        tuple(range(repeats)),
+        measure,
+        Timing(rounds=rounds),
+        seeds_per_task=repeats,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bnbook import probes
 from bnbook.experiments.base import Experiment
+from bnbook.factors import crossed
 from bnbook.nets import MLP
 from bnbook.train import Arm, Plan, Tuned, log_spaced
 
@@ -25,9 +26,8 @@ def plan(scale: str) -> Plan:
     }[scale]
     rate = Tuned(RATES, seeds=(100, 101), steps=tried)
     arms = [
-        Arm(f"{activation}{suffix}", MLP((100, 100, 100), activation, norm), rate, BATCH_SIZE)
-        for activation in ACTIVATIONS
-        for norm, suffix in (("none", ""), ("batch", "+batch"))
+        Arm(arm, MLP((100, 100, 100), arm["activation"], arm["norm"]), rate, BATCH_SIZE)
+        for arm in crossed(activation=ACTIVATIONS, norm=("none", "batch"))
     ]
     return Plan(
         data=data,

@@ -9,6 +9,7 @@ import xarray as xr
 
 from bnbook.data import bayes_net
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 from bnbook.probes.one_vs_rest import GRID, area_and_curve
 
 ARM = "best possible"
@@ -50,7 +51,9 @@ def measure(settings: Draws, seed: int) -> xr.Dataset:
 def plan(scale: str) -> Measurement:
     """Seeds are samples of test rows: their spread is that of the sample."""
     seeds = {"smoke": 2, "book": 10, "paper": 100}[scale]
-    return Measurement((ARM,), tuple(range(seeds)), measure, Draws(), seeds_per_task=100)
+    return Measurement(
+        crossed(classifier=(ARM,)), tuple(range(seeds)), measure, Draws(), seeds_per_task=100
+    )
 
 
 EXPERIMENT = Experiment(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bnbook.experiments.base import Experiment
+from bnbook.factors import Factors
 from bnbook.nets import VGG, ResNet, Spec
 from bnbook.probes.accuracy import Accuracy, Loss
 from bnbook.probes.weight_norm import WeightNorm
 from bnbook.train import SGD, Arm, FlipAndCrop, Plan, StepDecay, log_spaced
 
 NORMS = ("none", "batch")
-RATES = {"0.0001": 1e-4, "0.003": 3e-3, "0.1": 1e-1}  # of the source
+RATES = (1e-4, 3e-3, 1e-1)  # of the source
 MOMENTUM = 0.9
 STATISTICS = ("batch", "population")
 
@@ -28,9 +29,9 @@ def plan(scale: str) -> Plan:
     return Plan(
         data=data,
         arms=tuple(
-            _arm(f"{name}+{norm}", network(scale, norm), rate, scale)
+            _arm({"rate": rate, "norm": norm}, network(scale, norm), rate, scale)
             for norm in NORMS
-            for name, rate in RATES.items()
+            for rate in RATES
         ),
         seeds=tuple(range(seeds)),
         steps=steps,
@@ -47,12 +48,12 @@ def network(scale: str, norm: str) -> Spec:
     return VGG(stages, norm=norm, input_shrink=4 if scale == "smoke" else 2)
 
 
-def _arm(name: str, net: Spec, rate: float, scale: str) -> Arm:
+def _arm(factors: Factors, net: Spec, rate: float, scale: str) -> Arm:
     """At paper scale with the settings of ResNet's own authors, he2016deep."""
     if scale != "paper":
-        return Arm(name, net, rate, 64, SGD(momentum=MOMENTUM))
+        return Arm(factors, net, rate, 64, SGD(momentum=MOMENTUM))
     return Arm(
-        name,
+        factors,
         net,
         rate,
         128,

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from bnbook import data
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import Factors, crossed, names_of
 from bnbook.nets import MLP
 from bnbook.train import descend, log_spaced
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
-ARMS = tuple(f"{name}{norm}" for name in ACTIVATIONS for norm in ("", "+batch"))
+ARMS = crossed(activation=ACTIVATIONS, norm=("none", "batch"))
 MEASURED = ("weight_norm", "across", "outwards")
 
 
@@ -50,14 +51,15 @@ def measure(settings: Growth, seed: int) -> xr.Dataset:
         for i, name in enumerate(MEASURED)
     }
     layers = list(range(len(settings.widths) + 1))
-    return xr.Dataset(variables, {"arm": list(ARMS), "step": list(steps), "layer": layers})
+    return xr.Dataset(
+        variables, {"arm": list(names_of(ARMS)), "step": list(steps), "layer": layers}
+    )
 
 
-def _grow(settings: Growth, arm: str, seed: int, steps: tuple[int, ...]) -> Tensor:
+def _grow(settings: Growth, arm: Factors, seed: int, steps: tuple[int, ...]) -> Tensor:
     """(look, layer, quantity)."""
-    activation, _, norm = arm.partition("+")
     dataset = data.load(settings.data)
-    spec = MLP(settings.widths, activation, norm or "none")
+    spec = MLP(settings.widths, arm["activation"], arm["norm"])
     net = spec.build(dataset.input_shape, len(dataset.classes), seed)
     weights = [net.get_parameter(name).detach() for name in net.weight_names()]
     run = descend(

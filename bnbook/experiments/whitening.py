@@ -15,9 +15,10 @@ import xarray as xr
 
 from bnbook import data
 from bnbook.experiments.base import Experiment, Measurement
+from bnbook.factors import crossed
 from bnbook.nets import MLP, MultilayerPerceptron
 
-ARMS = ("none", "batch", "whitening-zca", "whitening-iterative")
+NORMS = ("none", "batch", "whitening-zca", "whitening-iterative")
 WINDOW = 5  # steps over which the training loss is averaged before it is compared with the target
 
 
@@ -52,7 +53,7 @@ def measure(settings: Race, seed: int) -> xr.Dataset:
     """
     found = [
         [_steps_to_target(settings, arm, rate, seed) for rate in settings.learning_rates]
-        for arm in ARMS
+        for arm in NORMS
     ]
     times = _step_times(settings, seed)
     summaries = np.stack([times.min(0), np.median(times, 0)], 1)
@@ -66,7 +67,7 @@ def measure(settings: Race, seed: int) -> xr.Dataset:
             "step_time": (("arm", "summary"), summaries * 1e3, {"units": "ms"}),
         },
         {
-            "arm": list(ARMS),
+            "arm": list(NORMS),
             "learning_rate": list(settings.learning_rates),
             "summary": ["minimum", "median"],
         },
@@ -86,8 +87,8 @@ def _steps_to_target(settings: Race, arm: str, rate: float, seed: int) -> int:
 
 def _step_times(settings: Race, seed: int) -> np.ndarray:
     """Seconds (round, arm), after one round of warming up."""
-    trainings = [_training(settings, arm, 0.01, seed) for arm in ARMS]
-    seconds = np.empty((settings.rounds + 1, len(ARMS)))
+    trainings = [_training(settings, arm, 0.01, seed) for arm in NORMS]
+    seconds = np.empty((settings.rounds + 1, len(NORMS)))
     for i in range(settings.rounds + 1):
         for j, step in enumerate(trainings):
             started = time.perf_counter()
@@ -122,7 +123,9 @@ def plan(scale: str) -> Measurement:
     """More seeds at larger scales; at smoke scale runs are cut short."""
     seeds, steps = {"smoke": (5, 8), "book": (10, 120), "paper": (20, 600)}[scale]
     settings = Race(steps=steps, rounds=4 if scale == "smoke" else 15)
-    return Measurement(ARMS, tuple(range(seeds)), measure, settings, data=settings.data)
+    return Measurement(
+        crossed(norm=NORMS), tuple(range(seeds)), measure, settings, data=settings.data
+    )
 
 
 EXPERIMENT = Experiment(

@@ -101,9 +101,9 @@ class Canvas:
         self.height = height
         self.sheet.set_size_inches(self.width / 100, height / 100)
 
-    def looks(self, names: Sequence[object]) -> list[Look]:
-        """The looks of the members of one comparison in this theme."""
-        return looks(names, self.theme)
+    def looks(self, kinds: Sequence[object]) -> list[Look]:
+        """The looks of the members of one comparison in this theme, by what each of them is."""
+        return looks(kinds, self.theme)
 
     def measure(self, text: str, size: Real = 13, weight: str = "normal") -> Real:
         """Width of `text`, in page pixels, at a type size in page pixels."""

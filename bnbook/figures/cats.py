@@ -11,6 +11,8 @@ from bnbook.figures.scatter import scatter
 from bnbook.stats import interval
 
 POINTS = 150
+CATS = {"black cats (source)": "source", "coloured cats (target)": "target"}
+RULE = "the rule"
 EXTENT = (-4.2, 4.2), (-2.9, 4.4)
 
 
@@ -22,22 +24,19 @@ def cats(record: xr.Dataset, shift: float = 1.5, fit: str = "source") -> Figure:
     """
     setting = Cats()
     rng = np.random.default_rng(0)
-    clouds = {
-        f"{'black' if domain == 'source' else 'coloured'} cats ({domain})": setting.sample(
-            domain, shift, POINTS, rng
-        )
-        for domain in ("source", "target")
-    }
+    clouds = {name: setting.sample(domain, shift, POINTS, rng) for name, domain in CATS.items()}
     coat = np.linspace(*EXTENT[0], 61)
     rule = np.stack([coat, setting.bend * coat**2 / 2], axis=1)
     chosen = record.sel(shift=shift, arm=fit)
     intercept, slope, ears = chosen.line.mean("seed").values
     line = np.stack([coat, -(intercept + slope * coat) / ears], axis=1)
+    fitted = f"fitted line ({fit})"
     home, abroad = (interval(chosen.accuracy.sel(domain=d)) for d in ("source", "target"))
     return scatter(
         {name: (x, y.astype(int)) for name, (x, y) in clouds.items()},
         classes=("no cat", "cat"),
-        lines={"the rule": rule, f"fitted line ({fit})": line},
+        lines={RULE: rule, fitted: line},
+        kinds={**CATS, RULE: "rule", fitted: fit},
         xlabel="coat x₁",
         ylabel="ears x₂",
         note=f"accuracy: black {home}, coloured {abroad} (n = {home.n} seeds)",

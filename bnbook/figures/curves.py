@@ -87,7 +87,7 @@ def _title(dim: str | None, at: Any) -> str:
 
 def _paint(canvas: Canvas, rows: Sequence[_Panel], words: _Words) -> None:
     """Draw the panels with names beside the lines, or above them where there is no room."""
-    looks = canvas.looks([course.name for course in rows[0].courses])
+    looks = canvas.looks([course.kind for course in rows[0].courses])
     named = len(looks) > 1 or any(course.loss for course in rows[0].courses)
     beside_lines = named and not canvas.narrow and len(rows) == 1 and len(looks) <= _BESIDE
     texts = [(course.label, course.loss) for course in rows[0].courses]

@@ -72,7 +72,7 @@ Row = tuple[str, Sequence[Course]]
 
 def _paint(canvas: Canvas, rows: Sequence[Row], words: _Words) -> None:
     """The panels, the names of the lines above them."""
-    looks = canvas.looks([course.name for course in rows[0][1]])
+    looks = canvas.looks([course.kind for course in rows[0][1]])
     entries = [Entry(c.label, look) for c, look in zip(rows[0][1], looks, strict=True)]
     made = lay_out(
         canvas,

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from bnbook.figures.canvas import LINE, SMALL, Canvas, header, nothing, render
 from bnbook.figures.figure import Figure
-from bnbook.figures.pick import EVERYTHING, Select, pick, seeds, split, summary
+from bnbook.figures.pick import EVERYTHING, Select, kinds, pick, seeds, split, summary
 from bnbook.figures.scales import plain
 from bnbook.figures.style import Limits, Look, Real, points
 from bnbook.figures.words import diverged, listed, member, quantity, stated
@@ -26,7 +26,7 @@ _GAP = 14
 class _Row:
     """One arm: its value for each seed (NaN for a run that diverged), mean and interval."""
 
-    name: Any
+    kind: Any
     label: str
     values: np.ndarray
     effect: Interval
@@ -49,9 +49,10 @@ def dots(
     `paired` joins the dots of one seed from arm to arm. `ValueError` as for `curves`.
     """
     picked = pick(record, variable, select, (by,), ("seed",))
+    look_of = kinds(picked.values, by)
     rows = [
         _Row(
-            name,
+            look_of[name],
             member(by, name),
             np.atleast_1d(each.values.values.astype(float)),
             summary(each.values),
@@ -85,7 +86,7 @@ def _paint(canvas: Canvas, rows: Sequence[_Row], top: Real, joined: bool) -> Axe
     ax = canvas.axes(left, top, canvas.width - left - right, tall)
     ax.set(ylim=(len(rows) - 0.5, -0.5), yticks=[])
     ax.grid(True, axis="x")
-    looks = canvas.looks([row.name for row in rows])
+    looks = canvas.looks([row.kind for row in rows])
     if joined:
         every = np.array([row.values for row in rows])
         thin: dict[str, Any] = {"linewidth": points(0.8), "alpha": 0.6}

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from bnbook.figures import scales
 from bnbook.figures.canvas import Canvas, Entry, lay_out, render
 from bnbook.figures.figure import Figure
-from bnbook.figures.pick import EVERYTHING, Course, Select, courses, pick, seeds, split
+from bnbook.figures.pick import EVERYTHING, Course, Select, courses, kinds, pick, seeds, split
 from bnbook.figures.style import Limits, Look, points
 from bnbook.figures.words import coordinate, member, quantity
 from bnbook.stats import number
@@ -56,10 +56,10 @@ def histogram(
     ]
     xlabel, words = coordinate(measured.values, over), ylabel or quantity(measured.values)
     note = seeds(measured, "mean and 95 % interval")
-    names = measured.values[panels].values.tolist()
+    looked = list(kinds(measured.values, panels).values())
 
     def paint(canvas: Canvas) -> None:
-        looks = canvas.looks(names)
+        looks = canvas.looks(looked)
         ink = Look(canvas.theme.text, canvas.theme.text, (0, ()), "o")
         made = lay_out(
             canvas,

@@ -14,7 +14,17 @@ from bnbook.figures import scales
 from bnbook.figures.canvas import Canvas, lay_out, nothing, render
 from bnbook.figures.figure import Figure
 from bnbook.figures.labels import Label, beside, room
-from bnbook.figures.pick import EVERYTHING, Course, Picked, Select, courses, pick, seeds, split
+from bnbook.figures.pick import (
+    EVERYTHING,
+    Course,
+    Picked,
+    Select,
+    courses,
+    kinds,
+    pick,
+    seeds,
+    split,
+)
 from bnbook.figures.style import Limits, Look, points
 from bnbook.figures.words import coordinate, listed, member, quantity, stated, tick
 
@@ -25,7 +35,7 @@ _BAND = 0.2
 class _Fan:
     """One panel: the courses of the percentiles of one arm, from the lowest to the highest."""
 
-    arm: Any
+    kind: Any
     name: str
     courses: Sequence[Course]
 
@@ -58,8 +68,9 @@ def percentiles(
     network alone. `ValueError` as for `curves`. Source: ioffe2015batch, figure 1.
     """
     picked = pick(record, variable, select, (by, "percentile", over), ("seed",))
+    look_of = kinds(picked.values, by)
     fans = [
-        _Fan(name, member(by, name), courses(each, over, "percentile"))
+        _Fan(look_of[name], member(by, name), courses(each, over, "percentile"))
         for name, each in split(_ordered(picked), by)
     ]
     xlabel, words = coordinate(picked.values, over), ylabel or quantity(picked.values)
@@ -84,7 +95,7 @@ def _ordered(picked: Picked) -> Picked:
 
 def _panels(canvas: Canvas, fans: Sequence[_Fan], **words: str) -> list[Axes]:
     """A panel for each arm, with room at the right for the names of the percentiles."""
-    looks = canvas.looks([fan.arm for fan in fans])
+    looks = canvas.looks([fan.kind for fan in fans])
     made = lay_out(
         canvas,
         [fan.title for fan in fans],
@@ -116,7 +127,7 @@ def _draw(canvas: Canvas, ax: Axes, fan: _Fan, look: Look) -> None:
 def _name(canvas: Canvas, made: Sequence[Axes], fans: Sequence[_Fan]) -> None:
     """Name the percentiles at the ends of their lines, where there is room beside a panel."""
     columns = 1 if canvas.narrow else min(len(made), 3)
-    looks = canvas.looks([fan.arm for fan in fans])
+    looks = canvas.looks([fan.kind for fan in fans])
     for place, (ax, fan, look) in enumerate(zip(made, fans, looks, strict=True)):
         last = place % columns == columns - 1 or place == len(made) - 1
         if last and fan.drawn:

@@ -31,9 +31,13 @@ class Picked:
 
 @dataclass(frozen=True)
 class Course:
-    """One arm along one dimension: the mean over its seeds with its interval at each place."""
+    """One arm along one dimension: the mean over its seeds with its interval at each place.
+
+    `kind` is what decides its look, see `kinds`.
+    """
 
     name: Any
+    kind: Any
     label: str
     x: np.ndarray
     intervals: tuple[Interval, ...]
@@ -101,6 +105,27 @@ def split(picked: Picked, dim: str | None) -> list[tuple[Any, Picked]]:
     ]
 
 
+def kinds(values: xr.DataArray, dim: str | None) -> dict[Any, Any]:
+    """What decides the look of each member of `dim`: the factor that sets the members apart.
+
+    Where arms differ in their normaliser it is that; where one other factor sets them apart, that
+    one; where several do, or none is known, the member itself.
+    """
+    if dim is None:
+        return {}
+    members = values[dim].values.tolist()
+    levels = {
+        str(name): c.values.tolist()
+        for name, c in values.coords.items()
+        if c.dims == (dim,) and name != dim
+    }
+    apart = {name: each for name, each in levels.items() if len(set(map(str, each))) > 1}
+    if "norm" not in apart and len(apart) != 1:
+        return dict(zip(members, members, strict=True))
+    found = apart.get("norm") or next(iter(apart.values()))
+    return dict(zip(members, found, strict=True))
+
+
 def _at(lost: xr.DataArray, dim: str, at: Any) -> xr.DataArray:
     """Which runs of one coordinate are lost; a run is lost alike where `dim` is not its own."""
     return lost.sel({dim: at}) if dim in lost.dims else lost
@@ -153,15 +178,19 @@ def courses(picked: Picked, over: str, by: str | None) -> list[Course]:
     x = np.asarray(picked.values[over].values)
     if x.dtype.kind not in "iuf":
         raise ValueError(f"'{over}' is not a number ({', '.join(map(str, x))}); draw dots instead")
-    return [_course(name, each, over, by, x) for name, each in split(picked, by)]
+    looks = kinds(picked.values, by)
+    return [_course(name, looks.get(name), each, over, by, x) for name, each in split(picked, by)]
 
 
-def _course(name: Any, picked: Picked, over: str, by: str | None, x: np.ndarray) -> Course:
+def _course(
+    name: Any, kind: Any, picked: Picked, over: str, by: str | None, x: np.ndarray
+) -> Course:
     """The course of one member; places with no value are left out."""
     drawn = [(at, summary(picked.values.sel({over: at}))) for at in x]
     kept = [(at, each) for at, each in drawn if each.n]
     return Course(
         name,
+        kind,
         member(by, name) if by else str(picked.values.name),
         np.array([at for at, _ in kept], dtype=float),
         tuple(each for _, each in kept),

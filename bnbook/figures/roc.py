@@ -65,8 +65,7 @@ def roc(
 
 def _paint(canvas: Canvas, panels: Sequence[_Panel], note: str) -> None:
     """Square panels, on a phone flatter ones; areas stand in the empty corner."""
-    names = [course.name for course in panels[0].curves]
-    looks = canvas.looks(names)
+    looks = canvas.looks([course.kind for course in panels[0].curves])
     entries = [Entry(c.label, look) for c, look in zip(panels[0].curves, looks, strict=True)]
     made = lay_out(
         canvas,

@@ -41,6 +41,7 @@ def scatter(
     *,
     classes: Sequence[str] = ("0", "1"),
     lines: Mapping[str, ArrayLike] = {},
+    kinds: Mapping[str, str] = {},
     field: Field | None = None,
     xlabel: str = "x₁",
     ylabel: str = "x₂",
@@ -51,7 +52,8 @@ def scatter(
     """Clouds of points, name -> (x (N, 2), y (N,) in 0 … classes − 1), in a plane of equal scales.
 
     A cloud has a colour and a marker; class 0 is drawn hollow, class 1 filled, up to two more
-    half filled. `lines` maps a name to points (K, 2) of a boundary. `field` is (x (W,), y (H,),
+    half filled. `lines` maps a name to points (K, 2) of a boundary; `kinds` says what a cloud
+    or a line is whose name does not, such as "source", and so its look. `field` is (x (W,), y (H,),
     p (H, W)): the probability of class 1, as shading. `note` says what was measured, such as an
     accuracy.
     `ValueError` for shapes that do not fit, points that are not finite, and unnamed classes.
@@ -64,7 +66,8 @@ def scatter(
 
     def paint(canvas: Canvas) -> None:
         names = list(dict.fromkeys([*clouds, *paths]))
-        look = dict(zip(names, canvas.looks(names), strict=True))
+        looks = canvas.looks([kinds.get(name, name) for name in names])
+        look = dict(zip(names, looks, strict=True))
         remark = "; ".join(filter(None, [note, f"shade: P({classes[1]})" if field else ""]))
         ax = _plane(
             canvas, xlabel, ylabel, remark, _key(canvas.theme, drawn, paths, classes, look), box

@@ -8,7 +8,6 @@ the only cue.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -142,17 +141,15 @@ def look(base: tuple[str, str, str], theme: Theme) -> Look:
     )
 
 
-def looks(names: Sequence[Any], theme: Theme) -> list[Look]:
-    """The looks of the members of one comparison, in order.
+def looks(kinds: Sequence[Any], theme: Theme) -> list[Look]:
+    """The looks of the members of one comparison, in order, by what each of them is.
 
-    A known arm has its own look; so have "sigmoid+batch", through its last part, and "fitted line
-    (source)", through what it has in brackets. Numbers are ordered, so they get a ramp from dark
-    to light; other names take what is left, in order. Members of the same colour differ by dash
-    and marker.
+    What `ARMS` knows has its own look. Numbers are ordered, so they get a ramp from dark to light;
+    other kinds take what is left, in order. Members of the same colour differ by dash and marker.
     """
-    if names and all(isinstance(name, int | float | np.number) for name in names):
-        return _ramp(len(names), theme)
-    known = [ARMS.get(_MEANT.sub("", str(name))) for name in names]
+    if kinds and all(isinstance(kind, int | float | np.number) for kind in kinds):
+        return _ramp(len(kinds), theme)
+    known = [ARMS.get(str(kind)) for kind in kinds]
     used = {base[0] for base in known if base}
     fresh = cycle([base for base in _OTHERS if base[0] not in used])
     taken: set[tuple[str, str]] = set()
@@ -166,9 +163,6 @@ def looks(names: Sequence[Any], theme: Theme) -> list[Look]:
         chosen.append(look((colour, dash, marker), theme))
     return chosen
 
-
-_MEANT = re.compile(r".*\+|.*\(|^the |\)$")
-"""What to take from a name to leave the arm that it is about."""
 
 _STROKES = tuple(zip(_DASHES, "soDv^PX", strict=True))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import groupby
 
 import xarray as xr
 
+from bnbook.factors import Factors, name_of, names_of
 from bnbook.nets import Spec
 from bnbook.probes import Probe
 from bnbook.progress import Progress
@@ -54,15 +55,17 @@ def _must_be_a_rate(rate: float, of: str = "") -> None:
 
 @dataclass(frozen=True)
 class Arm:
-    """One setting compared in a figure; two arms differ in exactly what their names say.
+    """One setting compared in a figure; two arms differ in exactly what their factors say.
 
+    factors         the level of each factor that the arm sets, {"norm": "batch", "m": 4}: they are
+                    coordinates of its record, and its name follows from them
     steps           updates, when not those of the plan; looks beyond them are NaN
     schedule        how the learning rate changes during the run
     sampler         which examples make a batch
     augmentation    what is done to the examples of a batch, or None
     """
 
-    name: str
+    factors: Factors
     net: Spec
     learning_rate: float | Tuned
     batch_size: int
@@ -81,6 +84,11 @@ class Arm:
             raise PlanError(f"arm {self.name!r}: {self.steps} steps; give 1 or more, or None")
 
     @property
+    def name(self) -> str:
+        """The factors in words, see `bnbook.factors.name_of`."""
+        return name_of(self.factors)
+
+    @property
     def tuning(self) -> Tuned | None:
         """How the learning rate is found, when it is not given."""
         return self.learning_rate if isinstance(self.learning_rate, Tuned) else None
@@ -89,7 +97,12 @@ class Arm:
     def stacking(self) -> tuple[object, ...]:
         """Arms that agree in this can train in one population; a tuned arm trains by itself."""
         alone = (self.name, self.learning_rate) if self.tuning else None
-        return (alone, replace(self, name="", learning_rate=1.0))
+        shared = (getattr(self, f.name) for f in fields(self) if f.name not in _EACH_ITS_OWN)
+        return (alone, *shared)
+
+
+_EACH_ITS_OWN = ("factors", "learning_rate")
+"""What members of one population may differ in."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +170,11 @@ class Plan:
     probe_steps: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        names = [arm.name for arm in self.arms]
-        if not names or not self.seeds:
+        if not self.arms or not self.seeds:
             raise PlanError("a plan needs at least one arm and one seed")
-        if len(set(names)) < len(names) or len(set(self.seeds)) < len(self.seeds):
-            raise PlanError(f"arms and seeds must not repeat: {names}, {list(self.seeds)}")
+        names_of(self.factors)
+        if len(set(self.seeds)) < len(self.seeds):
+            raise PlanError(f"seeds must not repeat: {list(self.seeds)}")
         longest = max(arm.steps or self.steps for arm in self.arms)
         outside = [s for s in self.probe_steps if not 0 <= s <= longest]
         if outside or not self.probe_steps:
@@ -175,9 +188,9 @@ class Plan:
                 )
 
     @property
-    def arm_names(self) -> tuple[str, ...]:
-        """Names of the arms, in the order of the plan."""
-        return tuple(arm.name for arm in self.arms)
+    def factors(self) -> tuple[Factors, ...]:
+        """What each arm sets, in the order of the plan."""
+        return tuple(arm.factors for arm in self.arms)
 
     def with_seeds(self, seeds: Sequence[int]) -> Plan:
         """The same plan for other seeds."""

@@ -2,58 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-import xarray as xr
 
-from bnbook import claims, experiments
+from bnbook import claims
 from bnbook.claims import Advice, ClaimError, DecisionTable
 from bnbook.claims._judgement import weigh
-from bnbook.claims._small_batches import _tuned, by_size, films, loss_parts, unfair
 from bnbook.claims.small_batches import ADVICE
 from tests.claims.made_up import CLAIM, STRATIFIED, by_activation, record
-
-
-def test_a_seed_takes_the_rate_that_is_best_for_the_other_seeds() -> None:
-    coords = {"rate": [0.1, 0.2]}
-    scores = xr.DataArray([[0.9, 0.2], [0.1, 0.3], [0.1, 0.35]], coords, ("seed", "rate"))
-    values = xr.Dataset({"rate_taken": (("seed", "rate"), [[0, 1]] * 3)}, coords)
-    taken = _tuned(values, scores).rate_taken
-    # without seed 0 the second rate is ahead; with it, the first, although it is worst for both
-    assert taken.values.tolist() == [1, 0, 0]
-
-
-def test_every_arm_and_size_is_found_where_it_was_trained() -> None:
-    whole = experiments.run("batch-sizes", "smoke", progress=False)
-    table = by_size(whole)
-    cell = table.accuracy.sel(
-        setting="η matched", budget="equal steps", arm="group", m=4, split="test"
-    )
-    same = whole.accuracy.sel(arm="group, m = 4", budget="equal steps", rate=0.05, split="test")
-    np.testing.assert_array_equal(cell.transpose("seed", ...), same.transpose("seed", ...))
-    assert bool(table.accuracy.sel(arm="batch", m=1).isnull().all())
-    assert next(iter(table.arm.values)) == "none"
-
-
-def test_the_parts_of_the_loss_sum_to_the_loss_in_use() -> None:
-    whole = experiments.run("batch-sizes", "smoke", progress=False)
-    used = by_size(whole).loss.sel(
-        setting="η tuned", budget="equal examples", arm="batch", split="test"
-    )
-    total = loss_parts(whole).sum("part", skipna=False)
-    expected = used.sel(statistics="population").sel(m=total.m)
-    np.testing.assert_allclose(total, expected.transpose(*total.dims), rtol=1e-5)
-
-
-def test_batches_and_rows_become_dimensions() -> None:
-    found = unfair(experiments.run("few-classes", "smoke", progress=False))
-    assert found.sizes["batches"] == 5
-    assert "renorm" in found.arm
-    assert set(films(experiments.run("correlated-rows", "smoke", progress=False)).dims) == {
-        "arm",
-        "rows",
-        "seed",
-    }
 
 
 def test_advice_follows_the_verdict() -> None:

@@ -19,26 +19,20 @@ SIZES = Sizes("mnist-5k", (16, 16), examples=12, steps=3, rates=(0.05, 0.2))
 
 def test_arms_differ_in_normaliser_and_batch_size_only() -> None:
     plan = experiments.get("batch-sizes").plan("book")
-    assert all(possible(*_parts(arm)) for arm in plan.arm_names)
-    sizes = {m for _, m in map(_parts, plan.arm_names)}
-    assert {*range(1, 11), 16, 32, 64, 128, 256} == sizes
-    assert {norm for norm, _ in map(_parts, plan.arm_names)} == set(batch_sizes.OPTIONS)
-
-
-def _parts(arm: str) -> tuple[str, int]:
-    norm, _, m = arm.partition(", m = ")
-    return norm, int(m)
+    assert all(possible(arm["norm"], arm["m"]) for arm in plan.factors)
+    assert {*range(1, 11), 16, 32, 64, 128, 256} == {arm["m"] for arm in plan.factors}
+    assert {arm["norm"] for arm in plan.factors} == set(batch_sizes.OPTIONS)
 
 
 def test_training_with_bn_on_one_example_is_explained() -> None:
     assert not possible("batch", 1)
     with pytest.raises(NormError, match=r"one value per\s+channel.*larger batch"):
-        measure(SIZES, "batch, m = 1", (0,))
+        measure(SIZES, {"norm": "batch", "m": 1}, (0,))
 
 
 @pytest.mark.parametrize("m", [2, 6])
 def test_both_looks_are_those_of_a_plain_loop_at_equal_examples_and_equal_steps(m: int) -> None:
-    found = measure(SIZES, f"none, m = {m}", (3,))
+    found = measure(SIZES, {"norm": "none", "m": m}, (3,))
     for budget, steps in (("equal examples", 12 // m), ("equal steps", 3)):
         for rate in SIZES.rates:
             net, x, y = _plain(m, steps, rate)
@@ -66,7 +60,7 @@ def _plain(m: int, steps: int, rate: float) -> tuple[nn.Module, torch.Tensor, to
 
 
 def test_the_gradient_is_autograds_on_the_first_batch() -> None:
-    found = measure(SIZES, "none, m = 4", (3,)).gradient
+    found = measure(SIZES, {"norm": "none", "m": 4}, (3,)).gradient
     net, *_ = _plain(4, 0, 0.05)
     whole = data.load("mnist-5k")
     order = torch.randperm(
@@ -79,7 +73,9 @@ def test_the_gradient_is_autograds_on_the_first_batch() -> None:
 
 def test_a_network_that_diverged_has_the_accuracy_of_chance_and_no_loss() -> None:
     wild = Sizes("mnist-5k", (16, 16), examples=20, steps=20, rates=(0.05, 1e6))
-    found = measure(wild, "none, m = 1", (0,)).sel(rate=1e6, budget="equal steps", seed=0)
+    found = measure(wild, {"norm": "none", "m": 1}, (0,)).sel(
+        rate=1e6, budget="equal steps", seed=0
+    )
     assert found.accuracy.values == pytest.approx(0.1)
     assert bool(found.loss.isnull().all())
     assert math.isclose(float(found.validation), 0.1, rel_tol=1e-6)

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bnbook.experiments import Comparison
+from bnbook.factors import Factors, crossed, names_of
 from bnbook.record import assemble
 
 
@@ -16,16 +17,16 @@ class Settings:
     factor: float
 
 
-def measure(settings: Settings, arm: str, seeds: tuple[int, ...], device: str) -> xr.Dataset:
+def measure(settings: Settings, arm: Factors, seeds: tuple[int, ...], device: str) -> xr.Dataset:
     assert device == "cpu"
-    return xr.Dataset({"value": ("seed", settings.factor * len(arm) * np.array(seeds))})
+    return xr.Dataset({"value": ("seed", settings.factor * len(arm["norm"]) * np.array(seeds))})
 
 
 def test_a_comparison_measures_all_seeds_of_an_arm_at_once_and_labels_them() -> None:
-    plan = Comparison(("a", "bcd"), (2, 5), measure, Settings(10.0))
+    plan = Comparison(crossed(norm=("a", "bcd")), (2, 5), measure, Settings(10.0))
     done: list[int] = []
     parts = [task(device="cpu", progress=done.append) for task in plan.tasks()]
-    record = assemble(parts, plan.arm_names, plan.seeds)
+    record = assemble(parts, names_of(plan.factors), plan.seeds)
     assert record.value.sel(arm="bcd", seed=5) == 150
     assert record.value.sel(arm="a", seed=2) == 20
     assert sum(done) == sum(task.work for task in plan.tasks()) == 4

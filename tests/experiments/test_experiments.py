@@ -10,13 +10,17 @@ from scipy.stats import norm
 from bnbook import experiments
 from bnbook.experiments.covariate_shift import Cats
 from bnbook.experiments.runner import Origin, modules_of
+from bnbook.factors import names_of
 
 
 @pytest.mark.parametrize("name", experiments.names())
 def test_an_experiment_runs_at_smoke_scale_and_gives_every_arm_and_seed(name: str) -> None:
     record = experiments.run(name, "smoke", progress=False)
     plan = experiments.get(name).plan("smoke")
-    assert record.arm.values.tolist() == list(plan.arm_names)
+    assert record.arm.values.tolist() == list(names_of(plan.factors))
+    for factor in {factor for arm in plan.factors for factor in arm}:
+        known = [(at, arm[factor]) for at, arm in enumerate(plan.factors) if factor in arm]
+        assert all(record[factor].values[at] == level for at, level in known)
     assert record.seed.values.tolist() == list(plan.seeds)
     measured = [v for v in record.data_vars if v != "diverged_at"]
     assert all(np.isfinite(record[v]).any() for v in measured)

@@ -13,13 +13,14 @@ import xarray as xr
 from scipy.stats import kurtosis
 
 from bnbook import data, experiments
-from bnbook.claims.regularization_noise import at_matched_noise, exponent
 from bnbook.experiments.batch_noise import Inside, _pass, _trained, noise_of
 from bnbook.experiments.ghost_dropout import BATCH_SIZE, GHOSTS, NETS
 from bnbook.experiments.linear_unit import Unit, measure
 from bnbook.experiments.one_logit import watched
+from bnbook.factors import name_of
 from bnbook.nets import MLP
 from bnbook.norms import noise_laws as laws
+from bnbook.outcomes.regularization_noise import at_matched_noise, exponent
 
 
 def smoke(name: str) -> xr.Dataset:
@@ -123,8 +124,8 @@ def test_squared_norms_grow_by_what_is_across_and_what_is_outwards() -> None:
 def test_before_bn_no_step_points_outwards_and_before_nothing_some_do() -> None:
     record = smoke("weight-growth").isel(step=-1)
     push = (record.outwards.isel(layer=[0, 1]) / record.across.isel(layer=[0, 1])).mean("seed")
-    assert float(abs(push.sel(arm=["relu+batch", "tanh+batch"])).max()) < 0.02
-    assert float(abs(push.sel(arm=["relu", "tanh"])).max()) > 0.5
+    assert float(abs(push.sel(arm=["relu, batch", "tanh, batch"])).max()) < 0.02
+    assert float(abs(push.sel(arm=["relu, none", "tanh, none"])).max()) > 0.5
 
 
 # Decay and its effective rate.
@@ -168,19 +169,20 @@ def test_weight_decay_side_by_side_is_that_of_torch() -> None:
 
 
 def test_ghosts_and_dropout_differ_from_batch_in_nothing_else() -> None:
-    batch = NETS["batch"]
+    nets = {name_of(factors): net for factors, net in NETS}
+    batch = nets["batch"]
     for size in GHOSTS:
         assert BATCH_SIZE % size == 0
-        ghost = NETS[f"ghost {size}"]
+        ghost = nets[f"ghost, m = {size}"]
         assert replace(ghost, norm="batch", norm_options=()) == batch
-    for name in ("batch, dropout 0.3", "batch, dropout 0.5 last"):
-        assert replace(NETS[name], dropout=0.0, dropout_at="hidden") == batch
-    assert replace(NETS["none, dropout 0.3"], dropout=0.0) == MLP((100, 100))
+    for name in ("batch, dropout = 0.3", "batch, dropout = 0.5, last"):
+        assert replace(nets[name], dropout=0.0, dropout_at="hidden") == batch
+    assert replace(nets["none, dropout = 0.3"], dropout=0.0) == MLP((100, 100))
 
 
 def test_the_arm_of_small_batches_sees_as_many_examples_at_the_same_rate_for_each() -> None:
     arms = {arm.name: arm for arm in experiments.get("ghost-dropout").plan("book").arms}
-    small, whole = arms["batch of 16"], arms["batch"]
+    small, whole = arms["batch, batch size = 16"], arms["batch"]
     assert small.steps * small.batch_size == whole.steps * whole.batch_size
     assert math.isclose(
         small.learning_rate / small.batch_size, whole.learning_rate / whole.batch_size
@@ -188,7 +190,13 @@ def test_the_arm_of_small_batches_sees_as_many_examples_at_the_same_rate_for_eac
 
 
 def test_matching_by_noise_is_exact_where_the_effect_is_linear_in_log_noise() -> None:
-    arms = ["batch", "batch, dropout 0.1", "batch, dropout 0.3", "batch, dropout 0.5", "ghost 8"]
+    arms = [
+        "batch",
+        "batch, dropout = 0.1",
+        "batch, dropout = 0.3",
+        "batch, dropout = 0.5",
+        "ghost, m = 8",
+    ]
     noise = xr.DataArray([[0.01, 0.05, 0.2, 0.5, 0.1]], dims=("seed", "arm"))
     values = 3 - 0.5 * np.log(noise) + xr.DataArray([0, 0, 0, 0, 0.25], dims="arm")
     coords = {"arm": arms, "seed": [0]}
@@ -200,7 +208,7 @@ def test_matching_by_noise_is_exact_where_the_effect_is_linear_in_log_noise() ->
         },
         coords,
     )
-    found = at_matched_noise(record, values.assign_coords(coords), "ghost 8")
+    found = at_matched_noise(record, values.assign_coords(coords), "ghost, m = 8")
     assert float(found[0]) == pytest.approx(0.25)
 
 

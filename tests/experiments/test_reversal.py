@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from bnbook import data, experiments
-from bnbook.experiments.reversal import ARMS, Reversal, _first, _population, follow
+from bnbook.experiments.reversal import FACTORS, Reversal, _first, _population, follow
+from bnbook.factors import names_of
 from bnbook.nets import MLP
 from bnbook.train import SGD, Member, Population
 
@@ -52,7 +53,7 @@ def test_a_smaller_training_set_is_the_beginning_of_the_whole_one_with_the_same_
 
 def test_without_bn_statistics_do_not_matter_and_there_is_no_gain_to_move() -> None:
     record = experiments.run("reversal", "smoke", progress=False)
-    assert record.arm.values.tolist() == list(ARMS)
+    assert record.arm.values.tolist() == list(names_of(FACTORS))
     plain = record.sel(arm="none")
     by_averages = plain.accuracy.sel(statistics=["average 0.1", "average 0.001"])
     np.testing.assert_array_equal(

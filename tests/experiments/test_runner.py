@@ -16,6 +16,7 @@ import xarray as xr
 
 from bnbook import experiments
 from bnbook.experiments import Experiment, ExperimentError, Measurement, runner
+from bnbook.factors import crossed
 from bnbook.store import DamagedRecord, Store, StoreError
 
 CALLS: list[int] = []
@@ -42,7 +43,11 @@ def measure(settings: Settings, seed: int) -> xr.Dataset:
 def plan(scale: str) -> Measurement:
     seeds = {"smoke": 6, "book": 8, "paper": 10}[scale]
     return Measurement(
-        ("with", "without"), tuple(range(seeds)), measure, Settings(), seeds_per_task=2
+        crossed(norm=("with", "without")),
+        tuple(range(seeds)),
+        measure,
+        Settings(),
+        seeds_per_task=2,
     )
 
 

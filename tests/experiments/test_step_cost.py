@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from bnbook.experiments.step_cost import ARMS, Timing, interleaved, measure
+from bnbook.experiments.step_cost import NORMS, Timing, interleaved, measure
 
 
 def counting(log: list[str], name: str) -> Callable[[], None]:
@@ -38,7 +38,7 @@ def test_each_arm_gets_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_arms_differ_by_three_normalizations_and_nothing_else() -> None:
-    plain, normalized = (Timing().build(arm, 100) for arm in ARMS)
+    plain, normalized = (Timing().build(arm, 100) for arm in NORMS)
     rest = [layer for layer in normalized if not isinstance(layer, nn.BatchNorm1d)]
     assert [str(layer) for layer in rest] == [str(layer) for layer in plain]
     assert len(normalized) == len(plain) + 3

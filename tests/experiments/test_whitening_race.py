@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from bnbook import experiments
-from bnbook.experiments.whitening import ARMS, Race, _steps_to_target
+from bnbook.experiments.whitening import NORMS, Race, _steps_to_target
 
 
 def test_all_arms_start_from_the_same_weights() -> None:
-    weights = [Race().build(arm, 3).get_parameter("head.weight") for arm in ARMS]
+    weights = [Race().build(arm, 3).get_parameter("head.weight") for arm in NORMS]
     assert all(torch.equal(weights[0], each) for each in weights)
 
 

@@ -79,7 +79,7 @@ def test_arms_seen_together_differ_in_colour_even_to_the_colour_blind(
 @pytest.mark.parametrize("theme", style.THEMES, ids=lambda theme: theme.name)
 def test_colour_is_never_the_only_cue(theme: style.Theme) -> None:
     several = [*TOGETHER, ("a", "b", "c", "d", "e"), (0, 1, 2, 3, 4), ("sigmoid", "relu")]
-    several.append(("sigmoid+batch", "relu+batch", "tanh+batch", "tanh+none"))
+    several.append(("batch", "batch", "batch", "none"))
     for names in several:
         drawn = style.looks(names, theme)
         assert len({(each.line, each.dash) for each in drawn}) == len(names)
@@ -97,7 +97,6 @@ def test_an_arm_looks_the_same_whatever_it_is_compared_with(theme: style.Theme) 
     for company in (["batch", "none"], ["renorm", "batch"], ["x", "y", "batch"]):
         drawn = dict(zip(company, style.looks(company, theme), strict=True))
         assert drawn["batch"] == alone
-    assert style.looks(["sigmoid+batch"], theme)[0] == alone
 
 
 def test_an_arm_has_one_hue_in_light_and_dark() -> None:

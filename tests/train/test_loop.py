@@ -27,7 +27,7 @@ def plan(arms: tuple[Arm, ...], steps: int = 20, looks: tuple[int, ...] = (0, 20
 
 def test_the_tuned_rate_is_the_one_whose_separate_runs_are_right_most_often() -> None:
     how = Tuned(rates=(1e-4, 0.2, 1e4), seeds=(7, 8), steps=30)
-    (group,) = plan((Arm("a", NET, how, 32),)).tasks()
+    (group,) = plan((Arm({"kind": "a"}, NET, how, 32),)).tasks()
     held = held_out(data.load("mnist-5k"))
 
     def accuracy(rate: float, seed: int) -> float:
@@ -64,7 +64,7 @@ def test_tuning_holds_out_a_fifth_of_the_training_examples_and_never_sees_the_te
 
 def test_an_arm_that_trains_at_no_rate_says_so() -> None:
     how = Tuned(rates=(1e30, 1e35), seeds=(7,), steps=5)
-    (group,) = plan((Arm("wild", NET, how, 32),)).tasks()
+    (group,) = plan((Arm({"kind": "wild"}, NET, how, 32),)).tasks()
     with pytest.raises(PlanError, match="'wild': it trains at none"):
         tuned(group, data.load("mnist-5k"))
 
@@ -90,7 +90,7 @@ def test_step_decay_is_torchs_multi_step_schedule() -> None:
 
 
 def test_after_its_own_last_step_an_arm_shows_nothing() -> None:
-    arms = (Arm("short", NET, 0.1, 16, steps=5), Arm("long", NET, 0.1, 16))
+    arms = (Arm({"kind": "short"}, NET, 0.1, 16, steps=5), Arm({"arm_is": "long"}, NET, 0.1, 16))
     groups = {g.members[0].arm: g for g in plan(arms, looks=(0, 4, 20)).tasks()}
     short, long = train(groups["short"]), train(groups["long"])
     assert short.step.values.tolist() == [0, 4, 5]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
+from bnbook.outcomes.arms import at_choice_of_others, at_the_end, held_out, stacked, unfold
 from bnbook.stats import paired
 
 SMALL, USUAL = 2, 32  # the smallest batch that BN can train on, and Wu and He's usual one
@@ -21,9 +21,10 @@ def by_size(record: xr.Dataset) -> xr.Dataset:
     each arm, size and budget. Diverged networks have the accuracy of chance, so no run is left
     out; NaN is what was not trained.
     """
-    unfolded = _unfolded(record, "m", ", m = ", int)
+    unfolded = unfold(record, "norm", "m").rename(norm="arm")
     matched = unfolded.sel(rate=MATCHED, drop=True)
-    both = xr.concat([matched, _tuned(unfolded, unfolded.validation)], "setting")
+    tuned = at_choice_of_others(unfolded, unfolded.validation, "rate")
+    both = xr.concat([matched, tuned], "setting")
     both = both.drop_vars(["validation", "gradient"])
     both = both.assign(diverged_at=xr.full_like(matched.gradient.isel(m=0, drop=True), np.nan))
     both["m"].attrs["long_name"] = "batch size m"
@@ -34,35 +35,15 @@ def by_size(record: xr.Dataset) -> xr.Dataset:
 
 def gradients(record: xr.Dataset) -> xr.Dataset:
     """First-layer gradient norm before training, by arm and m (the same at every rate)."""
-    found = _unfolded(record, "m", ", m = ", int)[["gradient"]].isel(rate=0, drop=True)
+    found = unfold(record[["gradient"]], "norm", "m").rename(norm="arm").isel(rate=0, drop=True)
     none_lost = xr.full_like(found.gradient.isel(m=0, drop=True), np.nan)
     found["m"].attrs["long_name"] = "batch size m"
     return found.assign(diverged_at=none_lost)
 
 
-def _unfolded(record: xr.Dataset, dim: str, between: str, kind: type) -> xr.Dataset:
-    """Arms "batch, m = 2" as arm "batch" at m = 2, the arms in the order of the record."""
-    pairs = [str(arm).split(between) for arm in record.arm.values]
-    names = list(dict.fromkeys(norm for norm, _ in pairs))
-    settings = list(dict.fromkeys(kind(value) for _, value in pairs))
-    index = pd.MultiIndex.from_tuples(
-        [(norm, kind(value)) for norm, value in pairs], names=["norm", dim]
-    )
-    coords = xr.Coordinates.from_pandas_multiindex(index, "arm")
-    unfolded = record.drop_vars("arm").assign_coords(coords).unstack("arm")
-    return unfolded.rename(norm="arm").sel({"arm": names, dim: settings})
-
-
-def _tuned(values: xr.Dataset, scores: xr.DataArray) -> xr.Dataset:
-    """`values` of each seed at the rate whose scores are highest on average over other seeds."""
-    others = (scores.sum("seed") - scores).where(scores.notnull(), -1.0)
-    return values.isel(rate=others.argmax("rate")).drop_vars("rate")
-
-
 def used(record: xr.Dataset) -> xr.DataArray:
     """Test accuracy by population statistics (setting, budget, arm, m, seed)."""
-    accuracy = by_size(record).accuracy
-    return accuracy.sel(split="test", statistics="population", drop=True)
+    return held_out(by_size(record))
 
 
 def lost(accuracy: xr.DataArray, arm: str) -> xr.DataArray:
@@ -84,7 +65,7 @@ def degradation(record: xr.Dataset) -> xr.DataArray:
         for setting in SETTINGS
         for budget in ("equal examples", "equal steps")
     }
-    return _stacked(parts, "comparison")
+    return stacked(parts, "comparison")
 
 
 def weight_std(record: xr.Dataset) -> xr.DataArray:
@@ -97,7 +78,7 @@ def weight_std(record: xr.Dataset) -> xr.DataArray:
         "steadier from m = 32 to 2": lost(accuracy, "batch") - lost(accuracy, "weight-std"),
         "weaker at the largest m": paired(large, "batch", "weight-std"),
     }
-    return _stacked(parts, "part")
+    return stacked(parts, "part")
 
 
 def both_together(record: xr.Dataset) -> xr.DataArray:
@@ -110,7 +91,7 @@ def both_together(record: xr.Dataset) -> xr.DataArray:
         "best over m ≥ 2": paired(overall, "weight-std+batch", rival),
         "not cured at m = 2": lost(accuracy, "weight-std+batch"),
     }
-    return _stacked(parts, "part")
+    return stacked(parts, "part")
 
 
 def renorm(record: xr.Dataset) -> xr.DataArray:
@@ -123,7 +104,7 @@ def renorm(record: xr.Dataset) -> xr.DataArray:
     parts["over half of BN's loss at m = 2 recovered"] = lost(accuracy, "batch") / 2 - lost(
         accuracy, "renorm"
     )
-    return _stacked(parts, "part")
+    return stacked(parts, "part")
 
 
 def loss_parts(record: xr.Dataset) -> xr.DataArray:
@@ -151,7 +132,7 @@ def loss_parts(record: xr.Dataset) -> xr.DataArray:
         "discrepancy": precise - batch,
         "EMA": running - precise,
     }
-    return _stacked(parts, "part")
+    return stacked(parts, "part")
 
 
 def excess(record: xr.Dataset) -> xr.DataArray:
@@ -163,10 +144,7 @@ def excess(record: xr.Dataset) -> xr.DataArray:
 
 def unfair(record: xr.Dataset) -> xr.DataArray:
     """Test accuracy of `few-classes` (arm, batches, seed); diverged networks have chance's."""
-    final = record.accuracy.sel(split="test", statistics="population", drop=True).isel(
-        step=-1, drop=True
-    )
-    return _unfolded(final.fillna(0.1).to_dataset(name="accuracy"), "batches", ", ", str).accuracy
+    return unfold(at_the_end(record), "norm", "batches").rename(norm="arm")
 
 
 def few_classes(record: xr.Dataset) -> xr.DataArray:
@@ -180,7 +158,7 @@ def few_classes(record: xr.Dataset) -> xr.DataArray:
         "Batch Renorm is better than BN": paired(two, "renorm", "batch"),
         "Ghost groups are better than BN": paired(two, "ghost", "batch"),
     }
-    return _stacked(parts, "part")
+    return stacked(parts, "part")
 
 
 def mismatch(record: xr.Dataset) -> xr.DataArray:
@@ -201,7 +179,7 @@ def mismatch(record: xr.Dataset) -> xr.DataArray:
         parts[f"{kind}, adapting"] = gain.sel(kind=kind, drop=True)
         renormed = paired(at, "renorm", "batch").sel(kind=kind, drop=True)
         parts[f"{kind}, Batch Renorm"] = renormed
-    return _stacked(parts, "part")
+    return stacked(parts, "part")
 
 
 def in_use(record: xr.Dataset) -> xr.Dataset:
@@ -230,10 +208,9 @@ def films(record: xr.Dataset) -> xr.DataArray:
 
     The rate is chosen by the other seeds' accuracy on training films, population statistics.
     """
-    unfolded = _unfolded(record[["accuracy"]], "rows", ", ", str)
+    unfolded = unfold(record[["accuracy"]], "norm", "rows").rename(norm="arm")
     scores = unfolded.accuracy.sel(split="train", statistics="population", drop=True)
-    accuracy = _tuned(unfolded, scores).accuracy
-    return accuracy.sel(split="test", statistics="population", drop=True)
+    return held_out(at_choice_of_others(unfolded, scores, "rate"))
 
 
 def law_distance(record: xr.Dataset) -> xr.DataArray:
@@ -243,8 +220,19 @@ def law_distance(record: xr.Dataset) -> xr.DataArray:
         for arm in ("Gaussian", "trained")
         for m in (2, 4)
     }
-    return _stacked(parts, "values")
+    return stacked(parts, "values")
 
 
-def _stacked(parts: dict[str, xr.DataArray], dim: str) -> xr.DataArray:
-    return xr.concat(list(parts.values()), dim).assign_coords({dim: list(parts)})
+def kept_by_layer(record: xr.Dataset) -> xr.DataArray:
+    """What LayerNorm gains, less than zero where it loses, from m = 32 to 2."""
+    return -lost(best(record), "layer")
+
+
+def kept_by_group(record: xr.Dataset) -> xr.DataArray:
+    """What GroupNorm gains, less than zero where it loses, from m = 32 to 2."""
+    return -lost(best(record), "group")
+
+
+def layer_on_films(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy with LayerNorm minus that with BN, by how the rows of batches are related."""
+    return paired(films(record), "layer", "batch")

@@ -1,6 +1,6 @@
 """How much of what is measured is decided by which factor: variances of a crossed experiment.
 
-accuracy = crossed(record.accuracy, ("activation", "optimizer", "norm"))
+accuracy = unfold(record.accuracy, "activation", "optimizer", "norm")
 shares(accuracy)    # the share of each factor and interaction, a pseudo-value for each seed
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -24,35 +23,6 @@ JOINT = " × "
 
 ROUNDING = 1e-12
 """Variance, relative to the mean square, below which values are alike but for their rounding."""
-
-
-def crossed(values: xr.DataArray, factors: Sequence[str]) -> xr.DataArray:
-    """`values` whose arms are called "relu+sgd+batch", with a dimension for each of `factors`.
-
-    Levels that are numbers become numbers. The arms must be all combinations of the levels.
-    """
-    levels = [str(arm).split("+") for arm in values["arm"].values]
-    if {len(parts) for parts in levels} != {len(factors)}:
-        raise StatsError(
-            f"arms such as {values['arm'].values[0]!s} do not name a level of each of "
-            f"{', '.join(factors)}, joined by '+'"
-        )
-    index = pd.MultiIndex.from_tuples(
-        [tuple(_level(part) for part in parts) for parts in levels], names=list(factors)
-    )
-    coords = xr.Coordinates.from_pandas_multiindex(index, "arm")
-    whole = values.drop_vars("arm").assign_coords(coords)
-    order = {name: list(dict.fromkeys(index.get_level_values(name))) for name in factors}
-    if np.prod([len(each) for each in order.values()]) != len(levels):
-        raise StatsError(f"the arms are not all combinations of their {', '.join(factors)}")
-    return whole.unstack("arm").reindex(order).assign_attrs(values.attrs)
-
-
-def _level(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def components(values: xr.DataArray) -> xr.DataArray:

@@ -7,7 +7,8 @@ import pytest
 import xarray as xr
 from scipy.stats import kendalltau
 
-from bnbook.claims.smoothness import at_the_end, concordance, gap_at, gap_below, stability
+from bnbook.factors import labelled, names_of
+from bnbook.outcomes.smoothness import concordance, gap_at_the_highest, gap_below, stability
 
 ARMS = ["none", "batch", "noisy-batch", "layer"]
 
@@ -25,32 +26,32 @@ def test_concordance_is_kendalls_rank_correlation_as_a_share_of_pairs() -> None:
 
 def three_rates(diverged: float) -> xr.Dataset:
     """Final accuracies 0.5, 0.8 and `diverged` without BN, 0.55, 0.82 and 0.9 with it."""
-    rates = ("0.0001", "0.003", "0.1")
+    arms = tuple({"rate": r, "norm": k} for k in ("none", "batch") for r in (1e-4, 3e-3, 0.1))
     final = [0.5, 0.8, diverged, 0.55, 0.82, 0.9]
     values = np.stack([np.full(6, 0.1), final], axis=1)[:, None, :, None, None]
-    return xr.Dataset(
+    made = xr.Dataset(
         {"accuracy": (("arm", "seed", "step", "split", "statistics"), values)},
         coords={
-            "arm": [f"{rate}+{norm}" for norm in ("none", "batch") for rate in rates],
+            "arm": list(names_of(arms)),
             "seed": [0],
             "step": [0, 300],
             "split": ["test"],
             "statistics": ["population"],
         },
+        attrs={"classes": '["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]'},
     )
+    return labelled(made, arms)
 
 
 @pytest.mark.parametrize("diverged", [0.1, np.nan])
 def test_a_diverged_network_is_right_by_chance(diverged: float) -> None:
-    record = three_rates(diverged)
-    assert float(at_the_end(record).sel(arm="0.1+none", seed=0)) == 0.1
-    assert float(gap_at(record, "0.1").squeeze()) == pytest.approx(0.8)
+    assert float(gap_at_the_highest(three_rates(diverged)).squeeze()) == pytest.approx(0.8)
 
 
 def test_gaps_at_the_lower_rates_are_with_bn_minus_without() -> None:
     gaps = gap_below(three_rates(0.1)).squeeze("seed")
     assert gaps.values.tolist() == pytest.approx([0.05, 0.02])
-    assert gaps["learning rate"].values.tolist() == ["0.0001", "0.003"]
+    assert gaps["rate"].values.tolist() == [1e-4, 3e-3]
 
 
 def test_drift_is_kept_apart_by_how_far_the_looks_are_apart() -> None:

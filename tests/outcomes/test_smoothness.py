@@ -9,17 +9,20 @@ import pytest
 import xarray as xr
 
 from bnbook import stats
-from bnbook.claims.smoothness import by_network, longer_steps, longest_step, smaller
+from bnbook.factors import labelled, names_of
+from bnbook.outcomes.smoothness import by_network, longer_steps, longest_step, smaller
 
 GRID = tuple(10 ** (k / 3) for k in range(-9, 7))
-ARMS = ("flat+none", "deep+none", "flat+batch", "deep+batch")
+ARMS = tuple(
+    {"network": network, "norm": norm} for norm in ("none", "batch") for network in ("flat", "deep")
+)
 SEEDS = range(3)
 
 
 def record(**variables: tuple[tuple[str, ...], np.ndarray]) -> xr.Dataset:
     steps = [0, 1, 10, 100]
-    coords = {"arm": list(ARMS), "seed": SEEDS, "step": steps, "mode": ["training", "evaluation"]}
-    return xr.Dataset(variables, coords)
+    coords = {"seed": SEEDS, "step": steps, "mode": ["training", "evaluation"]}
+    return labelled(xr.Dataset(variables, {"arm": list(names_of(ARMS)), **coords}), ARMS)
 
 
 def test_arms_are_parted_into_networks_and_normalisers_and_nothing_is_lost() -> None:
@@ -27,9 +30,9 @@ def test_arms_are_parted_into_networks_and_normalisers_and_nothing_is_lost() -> 
     parted = by_network(record(height=(("arm", "seed"), values)))
     assert parted.network.values.tolist() == ["flat", "deep"]
     assert parted.arm.values.tolist() == ["none", "batch"]
-    for k, name in enumerate(ARMS):
-        network, arm = name.split("+")
-        np.testing.assert_array_equal(parted.height.sel(network=network, arm=arm), values[k])
+    for k, arm in enumerate(ARMS):
+        found = parted.height.sel(network=arm["network"], arm=arm["norm"])
+        np.testing.assert_array_equal(found, values[k])
 
 
 @pytest.mark.parametrize("curvature", [0.5, 3.0, 40.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bnbook.decomposition import components, crossed, shares
+from bnbook.outcomes.decomposition import components, shares
 from bnbook.stats import StatsError
 
 ACTIVATION, OPTIMIZER = ["relu", "sigmoid", "tanh"], ["sgd", "adam"]
@@ -97,16 +97,3 @@ def test_cells_that_were_not_measured_and_too_few_seeds_are_errors() -> None:
         components(broken)
     with pytest.raises(StatsError, match="three seeds"):
         components(table(BY_HAND, 2))
-
-
-def test_arms_unfold_into_their_factors_in_their_own_order() -> None:
-    arms = [f"{a}+{o}+{k}" for a in ("tanh", "relu") for o in ("sgd", "adam") for k in (10, 2)]
-    values = xr.DataArray(np.arange(8.0), {"arm": arms}, ("arm",))
-    unfolded = crossed(values, ("activation", "optimizer", "depth"))
-    assert unfolded.activation.values.tolist() == ["tanh", "relu"]
-    assert unfolded.depth.values.tolist() == [10.0, 2.0]
-    assert unfolded.sel(activation="relu", optimizer="sgd", depth=2).item() == 5.0
-    with pytest.raises(StatsError, match="do not name a level"):
-        crossed(values, ("activation", "optimizer"))
-    with pytest.raises(StatsError, match="not all combinations"):
-        crossed(values.isel(arm=slice(0, 7)), ("activation", "optimizer", "depth"))

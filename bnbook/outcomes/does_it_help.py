@@ -1,0 +1,287 @@
+"""What is read off the records of the chapter on whether BN helps, and what decides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bnbook.outcomes.arms import (
+    at_the_end,
+    by_norm,
+    chance,
+    class_names,
+    held_out,
+    on_the_way,
+    stacked,
+    unfold,
+)
+from bnbook.outcomes.decomposition import shares
+from bnbook.stats import log_ratio, paired, steps_to
+
+TARGET = 0.9  # test accuracy that counts as having learned the digits
+LARGEST = 5
+"""Effects of the reversal that are named; the rest are added up."""
+DEEP = (10, 20)  # hidden layers
+
+
+def factor_study(record: xr.Dataset) -> xr.Dataset:
+    """What is decided in the factor study, by activation, optimizer, norm and seed.
+
+    `training` is the accuracy on training digits by batch statistics, averaged over the looks
+    after the first, which are evenly spaced in the logarithm of the step, so that it rewards
+    speed; `final` that on test digits at the end, by population statistics; `log_steps` the
+    logarithm of the steps to the target on test digits, `learning_rate` the one tuned.
+    """
+    found = xr.Dataset(
+        {
+            "training": on_the_way(record),
+            "final": at_the_end(record),
+            "log_steps": np.log(steps_to(held_out(record), TARGET)),
+            "learning_rate": record.learning_rate,
+        }
+    )
+    unfolded = unfold(found, "activation", "optimizer", "norm")
+    names = ("training accuracy", "final test accuracy", "log steps to 90 %", "learning rate")
+    for each, name in zip(unfolded.data_vars.values(), names, strict=True):
+        each.attrs = {"units": "1", "long_name": name}
+    return unfolded
+
+
+def as_table(study: xr.Dataset) -> xr.Dataset:
+    """`factor_study` with a column for each optimizer and norm, named as "sgd, batch"."""
+    columns = study.stack(arm=("optimizer", "norm"))
+    names = [", ".join(pair) for pair in columns.arm.values]
+    return columns.drop_vars(["arm", "optimizer", "norm"]).assign_coords(arm=names)
+
+
+AMONG = {"all arms": None, "with BN": "batch", "without BN": "none"}
+
+
+def study_shares(study: xr.Dataset, outcome: str, among: str = "all arms") -> xr.Dataset:
+    """Shares of the variance of an outcome of `factor_study` over the arms of `AMONG`."""
+    norm = AMONG[among]
+    chosen = study[outcome] if norm is None else study[outcome].sel(norm=norm, drop=True)
+    return shares(chosen).to_dataset(name="share")
+
+
+COMPARISONS = {
+    "SGD, BN against none": (("sgd", "batch"), ("sgd", "none")),
+    "Adam, BN against none": (("adam", "batch"), ("adam", "none")),
+    "Adam with BN against SGD without": (("adam", "batch"), ("sgd", "none")),
+}
+
+
+def comparisons(record: xr.Dataset) -> xr.Dataset:
+    """Differences of `factor_study` between two arms, two of them clean and the last one not."""
+    found = factor_study(record)
+    parts = [
+        found.sel(optimizer=treated[0], norm=treated[1], drop=True)
+        - found.sel(optimizer=control[0], norm=control[1], drop=True)
+        for treated, control in COMPARISONS.values()
+    ]
+    named = xr.concat(parts, "comparison").assign_coords(comparison=list(COMPARISONS))
+    for name, each in named.data_vars.items():
+        each.attrs = {"units": "1", "long_name": f"difference in {found[name].long_name}"}
+    return named
+
+
+def gaps(record: xr.Dataset) -> xr.Dataset:
+    """Test accuracy of each arm of the reversal minus that without BN, within a seed."""
+    plain = record.accuracy.sel(arm="none", drop=True)
+    gap = record.accuracy.drop_sel(arm="none") - plain
+    return gap.assign_attrs(units="1", long_name="gap to no BN").to_dataset(name="gap")
+
+
+GAPS: dict[str, dict[str, Any]] = {
+    "every way of testing": {},
+    "precise statistics": {"statistics": "precise"},
+    "precise, higher rates": {"statistics": "precise", "learning_rate": slice(1, None)},
+}
+"""Parts of the reversal; at the lowest of its rates the plain network has hardly begun to learn."""
+
+
+def gap_shares(record: xr.Dataset, among: str) -> xr.Dataset:
+    """Shares of the variance of the gap over the last two looks and the part `among` of `GAPS`.
+
+    The largest effects are named and the others added up.
+    """
+    names = {
+        "learning_rate": "learning rate",
+        "size": "training digits",
+        "step": "steps",
+        "arm": "initial γ",
+    }
+    gap = gaps(record).gap.isel(arm=slice(0, 2), step=slice(-2, None))
+    for dim, choice in GAPS[among].items():
+        gap = gap.isel({dim: choice}) if isinstance(choice, slice) else gap.sel({dim: choice})
+    share = shares(gap.reset_coords(drop=True).rename(names))
+    order = np.argsort(-share.mean("seed").values)
+    named, rest = share.isel(effect=order[:LARGEST]), share.isel(effect=order[LARGEST:])
+    others = rest.sum("effect", skipna=False).expand_dims(effect=["all others"])
+    return xr.concat([named, others], "effect").to_dataset(name="share")
+
+
+def by_setting(record: xr.Dataset) -> xr.Dataset:
+    """Final test accuracy by activation, learning rate, init scale, norm; NaN where diverged."""
+    final = _final(record, "activation", "rate", "init_scale", "norm")
+    return final.rename(rate="learning_rate")
+
+
+def by_depth(record: xr.Dataset) -> xr.Dataset:
+    """Final test accuracy by activation, depth and, as "arm", norm; NaN where diverged."""
+    return _final(record, "activation", "depth", "norm").rename(norm="arm")
+
+
+def _final(record: xr.Dataset, *factors: str) -> xr.Dataset:
+    """With it when a network diverged, which figures need to tell it from one not measured."""
+    final = held_out(record).isel(step=-1, drop=True)
+    final.attrs = {"units": "1", "long_name": "test accuracy"}
+    both = xr.Dataset({"accuracy": final, "diverged_at": record.diverged_at}, attrs=record.attrs)
+    return unfold(both, *factors)
+
+
+def fewer_steps(record: xr.Dataset) -> xr.DataArray:
+    """How many times more steps to the target without BN, as a logarithm."""
+    return log_ratio(steps_to(held_out(record), TARGET), "none", "batch")
+
+
+SEEN = {"training": "while training", "final": "at the end"}
+
+
+def gain_by_activation(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy with BN minus without, averaged over the optimizers, of each activation."""
+    found = factor_study(record)
+    parts = {}
+    for seen, words in SEEN.items():
+        gain = paired(found[seen].rename(norm="arm"), "batch", "none").mean("optimizer")
+        for activation in gain.activation.values:
+            parts[f"{activation}, {words}"] = gain.sel(activation=activation, drop=True)
+    return stacked(parts, "case")
+
+
+def sigmoid_gains_most(record: xr.Dataset) -> xr.DataArray:
+    """The sigmoid's gain from BN minus the largest other one.
+
+    The largest is that of the highest mean over seeds, for each way of looking.
+    """
+    found = factor_study(record)
+    parts = {}
+    for seen, words in SEEN.items():
+        gain = paired(found[seen].rename(norm="arm"), "batch", "none").mean("optimizer")
+        others = gain.drop_sel(activation="sigmoid")
+        best = others.isel(activation=others.mean("seed").argmax("activation"), drop=True)
+        parts[words] = gain.sel(activation="sigmoid", drop=True) - best
+    return stacked(parts, "seen")
+
+
+def activation_over_optimizer(record: xr.Dataset) -> xr.DataArray:
+    """With BN: the activation's share of the variance minus the optimizer's, as pseudo-values."""
+    found = factor_study(record).sel(norm="batch", drop=True)
+    parts = {}
+    for name, words in {"log_steps": "steps to 90 %", "final": "final accuracy"}.items():
+        share = shares(found[name])
+        parts[words] = share.sel(effect="activation", drop=True) - share.sel(
+            effect="optimizer", drop=True
+        )
+    return stacked(parts, "measure")
+
+
+def plain_sgd_against_adam(record: xr.Dataset) -> xr.DataArray:
+    """ReLU networks: accuracy with SGD and BN minus that with Adam and without."""
+    found = factor_study(record).sel(activation="relu", drop=True)
+    parts = {
+        words: found[seen].sel(optimizer="sgd", norm="batch", drop=True)
+        - found[seen].sel(optimizer="adam", norm="none", drop=True)
+        for seen, words in SEEN.items()
+    }
+    return stacked(parts, "seen")
+
+
+def deep_gain(record: xr.Dataset) -> xr.DataArray:
+    """Final test accuracy with BN minus without, of each activation at each great depth."""
+    gain = paired(by_depth(record).accuracy.fillna(chance(record)), "batch", "none")
+    parts = {
+        f"{activation}, {depth:g} layers": gain.sel(activation=activation, depth=depth, drop=True)
+        for activation in gain.activation.values
+        for depth in gain.depth.values
+        if depth in DEEP
+    }
+    return stacked(parts, "network")
+
+
+def highest_rate(record: xr.Dataset) -> xr.DataArray:
+    """The highest learning rate whose accuracy is at least 0.9 of the arm's best, by activation.
+
+    Compared as a logarithm, with BN over without, at the usual initial weights.
+    """
+    accuracy = by_setting(record).accuracy.fillna(chance(record)).sel(init_scale=1.0, drop=True)
+    tolerable = accuracy >= 0.9 * accuracy.max("learning_rate")
+    highest = accuracy.learning_rate.where(tolerable).max("learning_rate")
+    return log_ratio(highest.rename(norm="arm"), "batch", "none")
+
+
+def lost_to_bad_weights(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy lost when the initial weights are not of the usual size, none minus BN.
+
+    The mean over the other sizes is compared with the usual one, either at the learning rate that
+    is best for the usual one, or at the best for each; best is the highest mean over seeds.
+    """
+    accuracy = by_setting(record).accuracy.fillna(chance(record)).rename(norm="arm")
+    at_best = {
+        "rate kept": accuracy.isel(
+            learning_rate=accuracy.sel(init_scale=1.0, drop=True)
+            .mean("seed")
+            .argmax("learning_rate")
+        ),
+        "rate tuned anew": accuracy.isel(
+            learning_rate=accuracy.mean("seed").argmax("learning_rate")
+        ),
+    }
+    parts = {}
+    for how, found in at_best.items():
+        lost = found.sel(init_scale=1.0, drop=True) - found.drop_sel(init_scale=1.0).mean(
+            "init_scale"
+        )
+        saved = paired(lost.reset_coords(drop=True), "none", "batch")
+        for activation in saved.activation.values:
+            parts[f"{activation}, {how}"] = saved.sel(activation=activation, drop=True)
+    return stacked(parts, "case")
+
+
+def on_the_table(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy with BN minus without, for each activation, in training and at the end.
+
+    Both are on test rows by running statistics; the looks that are averaged are evenly spaced in
+    the logarithm of the step, and so reward speed.
+    """
+    accuracy = held_out(record)
+    seen = {
+        "while training": accuracy.isel(step=slice(1, None)).mean("step"),
+        "at the end": accuracy.isel(step=-1, drop=True),
+    }
+    parts = {
+        f"{activation}, {when}": paired(by_norm(values, activation=activation), "batch", "none")
+        for activation in ("sigmoid", "relu")
+        for when, values in seen.items()
+    }
+    return stacked(parts, "network")
+
+
+def area_by_class(record: xr.Dataset, activation: str = "sigmoid") -> xr.DataArray:
+    """Area under the ROC curve of each class at the end, with BN minus without."""
+    area = record.class_auc.isel(step=-1, drop=True)
+    gain = paired(by_norm(area, activation=activation), "batch", "none")
+    return gain.assign_coords({"class": list(class_names(record))})
+
+
+def final_gain(record: xr.Dataset) -> xr.DataArray:
+    """Final test accuracy with BN minus without."""
+    return paired(at_the_end(record), "batch", "none")
+
+
+def dearer_step(record: xr.Dataset) -> xr.DataArray:
+    """log(with BN/without) of a step's time, the fastest of its rounds, at the source's sizes."""
+    seconds = record.step_time.sel(width=100, batch_size=60, summary="minimum", drop=True)
+    return log_ratio(seconds, "batch", "none")
