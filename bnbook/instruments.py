@@ -127,10 +127,24 @@ def statistics() -> Page:
     tools: list[Callable[..., Any]] = [
         stats.paired,
         stats.log_ratio,
+        stats.steps_to,
+        stats.restricted,
+        stats.logrank,
+        stats.kendall,
         stats.interval,
+        stats.bootstrap_t,
+        stats.median_interval,
+        stats.ratio_of_means,
+        stats.share,
+        stats.sign_test,
+        stats.fisher,
         stats.decide,
+        stats.evidence,
         stats.decide_identity,
         stats.combine,
+        stats.depends,
+        stats.holm,
+        stats.false_discoveries,
     ]
     return _definitions((f"`stats.{each.__name__}`", _documentation(each)) for each in tools)
 

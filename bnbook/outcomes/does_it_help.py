@@ -18,7 +18,7 @@ from bnbook.outcomes.arms import (
     unfold,
 )
 from bnbook.outcomes.decomposition import shares
-from bnbook.stats import log_ratio, paired, steps_to
+from bnbook.stats import log_ratio, paired, restricted, steps_to
 
 TARGET = 0.9  # test accuracy that counts as having learned the digits
 LARGEST = 5
@@ -38,7 +38,7 @@ def factor_study(record: xr.Dataset) -> xr.Dataset:
         {
             "training": on_the_way(record),
             "final": at_the_end(record),
-            "log_steps": np.log(steps_to(held_out(record), TARGET)),
+            "log_steps": np.log(restricted(steps_to(held_out(record), TARGET))),
             "learning_rate": record.learning_rate,
         }
     )
