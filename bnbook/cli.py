@@ -173,7 +173,7 @@ def judge_claims(
 ) -> None:
     """Measure the claims of the book: effect, 95 % interval, seeds and verdict of each.
 
-    Experiments without a stored record are run first. A refuted claim is a result, no failure.
+    Experiments without a stored record are run first. A claim that fails is a result, no failure.
 
     \b
     Examples:
@@ -197,11 +197,11 @@ def judge_claims(
         table.add_section()
         table.add_row("", f"[bold]{judged.titles[name]}[/bold]")
         for each in judgements:
-            source = ", ".join(each.claim.sources)
-            cells = (each.claim.id, each.claim.says, source, each.effect_text)
+            cells = (each.claim.id, each.claim.says, each.sources, each.effect_text)
             table.add_row(*map(_plain, cells), str(each.effect.n), each.verdict)
-            for stratum, (effect, verdict) in each.strata.items():
-                table.add_row("", f"· {_plain(stratum)}", "", str(effect), str(effect.n), verdict)
+            for stratum, part in each.strata.items():
+                found, n = part.effect, str(part.effect.n)
+                table.add_row("", f"· {_plain(stratum)}", "", _plain(str(found)), n, part.verdict)
     _print_table(table)
     return typer.echo(judged.summary)
 

@@ -12,6 +12,7 @@ from textwrap import dedent
 import bnbook
 from bnbook import claims, figures
 from bnbook.claims import Judgement
+from bnbook.claims._units import unit
 from bnbook.figures import Figure
 
 START, END = "<!-- measured: make readme -->", "<!-- end of measured -->"
@@ -37,17 +38,18 @@ def block(figure: Figure, judgement: Judgement) -> str:
     """The Markdown between the two marks of README.md."""
     light, dark = (PICTURES.format(theme=theme) for theme in ("light", "dark"))
     alt = figure.alt.replace('"', "&quot;")
+    shown = unit(judgement.claim.unit)
     strata = [
-        f"- {judgement.claim.stratified_by} {name}: {effect} {judgement.claim.unit}, "
-        f"n = {effect.n}: **{verdict}**"
-        for name, (effect, verdict) in judgement.strata.items()
+        f"- {judgement.claim.stratified_by} {name}: {shown.interval(each.effect)}: "
+        f"**{each.verdict}**"
+        for name, each in judgement.strata.items()
     ]
     parts = [
         START,
         f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{dark}">\n'
         f'  <img alt="{alt}" src="{light}" width="700">\n</picture>',
         f"> {judgement.claim.says}",
-        f"Measured: effect {judgement.effect_text}, 95 % interval ({judgement.basis}); "
+        f"Measured: {judgement.effect_text} (95 % interval; {judgement.basis}); "
         f"{judgement.bound}. Verdict: **{judgement.verdict}**.",
         "\n".join(strata),
         f"```python\n{lines()}```",

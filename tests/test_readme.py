@@ -34,7 +34,13 @@ def test_the_lines_shown_run_as_they_stand() -> None:
 
 def test_the_block_states_claim_interval_seeds_and_verdict() -> None:
     text = readme.block(FIGURE, JUDGED)
-    for part in ("Up is up.", "[0.10, 0.30]", "7 seeds", "**supported**", "&quot;made-up&quot;"):
+    for part in (
+        "Up is up.",
+        "20 points, 10 to 30",
+        "7 seeds",
+        "**supported**",
+        "&quot;made-up&quot;",
+    ):
         assert part in text
 
 

@@ -19,7 +19,8 @@ import xarray as xr
 from bnbook import chapters
 from bnbook.claims._advice import Advice, DecisionTable
 from bnbook.claims._claim import Claim, ClaimError
-from bnbook.claims._judgement import Judgement, Table, weigh
+from bnbook.claims._judgement import Judgement, weigh
+from bnbook.claims._table import Table
 from bnbook.text import unknown
 
 __all__ = [
@@ -119,9 +120,10 @@ class Bare(str):
 def glue(which: str | Iterable[str], scale: str | None = None) -> None:
     """Make the numbers of a chapter's claims, or of the claims named, available to its prose.
 
-    For claim shift-1: `shift-1` is "0.21 [0.17, 0.25]", and shift-1-estimate, -low, -high, -n
-    and -verdict are its parts, to be pasted by the role glue:text, numbers with a format such as
-    shift-1-estimate:.2f. A name that is no chapter is taken for the id of a claim.
+    For claim shift-1: `shift-1` is "0.21 [0.17, 0.25]", `shift-1-words` "21 points, 17 to 25",
+    and shift-1-estimate, -low, -high, -n and -verdict are its parts, to be pasted by the role
+    glue:text, numbers with a format such as shift-1-estimate:.2f. A name that is no chapter is
+    taken for the id of a claim.
 
     Raises `ClaimError` where myst-nb, which builds the book, is absent.
     """
@@ -142,6 +144,7 @@ def glue(which: str | Iterable[str], scale: str | None = None) -> None:
     for each in judged.judgements:
         name, effect = each.claim.id, each.effect
         paste(name, Bare(effect), display=False)
+        paste(f"{name}-words", Bare(each.effect_text), display=False)
         paste(f"{name}-estimate", effect.estimate, display=False)
         paste(f"{name}-low", effect.low, display=False)
         paste(f"{name}-high", effect.high, display=False)

@@ -8,13 +8,15 @@ from typing import Any
 
 from bnbook.claims._claim import ClaimError
 from bnbook.claims._judgement import Judgement
+from bnbook.claims._units import unit
 from bnbook.stats import Interval, Verdict
+from bnbook.stats.quantifiers import FAILS, HOLDS
 from bnbook.text import unknown
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What to do in a situation: `take` if a claim holds, `otherwise` if it is refuted.
+    """What to do in a situation: `take` if a claim holds, `otherwise` if it fails.
 
     `stratum` names the part of a stratified claim that the advice rests on. Any other verdict
     gives no advice, and the table says so.
@@ -41,8 +43,9 @@ class Advice:
                 raise ClaimError(
                     unknown(f"stratum of {self.claim}", self.stratum, judgement.strata)
                 )
-            effect, verdict = judgement.strata[self.stratum]
-        words = {"supported": self.take, "proved": self.take, "refuted": self.otherwise}
+            decision = judgement.strata[self.stratum]
+            effect, verdict = decision.effect, decision.verdict
+        words = dict.fromkeys(HOLDS, self.take) | dict.fromkeys(FAILS, self.otherwise)
         text = words.get(verdict, "not decided by these measurements")
         return Given(self, text, verdict, effect, judgement.claim.unit)
 
@@ -56,6 +59,11 @@ class Given:
     verdict: Verdict
     effect: Interval
     unit: str
+
+    @property
+    def found(self) -> str:
+        """The effect and its interval with their unit."""
+        return unit(self.unit).interval(self.effect)
 
     @property
     def basis(self) -> str:
@@ -84,7 +92,7 @@ class DecisionTable:
     def __str__(self) -> str:
         """The table in plain text."""
         lines = [
-            f"{row.advice.when}: {row.text}\n  {row.basis}: {row.effect} {row.unit}, {row.verdict}"
+            f"{row.advice.when}: {row.text}\n  {row.basis}: {row.found}, {row.verdict}"
             for row in self.rows
         ]
         return "\n".join(lines)

@@ -1,10 +1,9 @@
-"""A claim weighed on a record, and many of them tabled."""
+"""A claim weighed on a record."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,25 +12,33 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bnbook.claims._claim import Claim
+from bnbook.claims._sources import author_year
+from bnbook.claims._units import unit
 from bnbook.stats import (
+    Decision,
     Interval,
     Verdict,
     combine,
+    contrasts,
     decide,
     decide_identity,
-    interval,
+    depends,
     number,
 )
+from bnbook.stats.quantifiers import FAILS, HOLDS
 
 
 @dataclass(frozen=True, repr=False)
 class Judgement:
     """The verdict on one claim, the effect it rests on, and why.
 
-    `effect` is over the seeds that could be measured; of a stratified claim it is the mean over
-    strata within each seed, and `strata` has the effect and verdict of each. `excluded` counts
-    the seeds left out because the statistic is NaN or infinite in them, in any stratum: networks
-    that diverged. In a notebook it shows as a box, elsewhere as text.
+    Of a claim with strata `strata` has the decision on each, and `effect` is that of the stratum
+    that the verdict hangs by, named in `at`: of *all* and *best* the weakest, of *any* the
+    strongest, of *by* the two that differ most; of *average* it is the mean over strata within
+    each seed. `rests_on` are the decisions that the verdict was made from, control strata not
+    among them. `uncorrected` is what the verdict would be without Holm's correction for having
+    looked at so many. `excluded` counts the seeds without a number, in any stratum. In a notebook
+    it shows as a box, elsewhere as text.
     """
 
     claim: Claim
@@ -40,35 +47,62 @@ class Judgement:
     reason: str
     scale: str
     excluded: int = 0
-    strata: Mapping[str, tuple[Interval, Verdict]] = field(default_factory=dict)
+    strata: Mapping[str, Decision] = field(default_factory=dict)
+    rests_on: Mapping[str, Decision] = field(default_factory=dict)
+    at: str = ""
+    data: str = ""
+    uncorrected: Verdict | None = None
 
     @property
     def effect_text(self) -> str:
-        """The effect, its interval and unit; where the unit is a log ratio, also the ratio."""
-        text = f"{self.effect} {self.claim.unit}".rstrip()
-        if not self.claim.unit.startswith("log ratio") or self.effect.n < 2:
-            return text
-        effect = self.effect
-        ratio = Interval(
-            math.exp(effect.estimate), math.exp(effect.low), math.exp(effect.high), effect.n
-        )
-        return f"{text}, that is ×{ratio}"
+        """The effect and its interval with their unit: `8.3 times, 8.1 to 8.6`."""
+        return unit(self.claim.unit).interval(self.effect)
+
+    @property
+    def sources(self) -> str:
+        """Who says so, by author and year."""
+        return ", ".join(map(author_year, self.claim.sources))
 
     @property
     def basis(self) -> str:
-        """What the verdict rests on: seeds, those left out, and the scale."""
+        """What the verdict rests on: seeds, those without a number, scale and data."""
         seeds = f"{self.effect.n} seed{'' if self.effect.n == 1 else 's'}"
-        lost = f", {self.excluded} more left out (diverged)" if self.excluded else ""
-        return f"{seeds}{lost}, scale {self.scale}"
+        lost = f", {self.excluded} more without a number" if self.excluded else ""
+        data = f", data {self.data}" if self.data else ""
+        return f"{seeds}{lost}, scale {self.scale}{data}"
 
     @property
     def bound(self) -> str:
         """The claim's smallest effect that matters, or its tolerance, in words."""
         if self.claim.matters is None:
-            return f"tolerance {number(self.claim.tolerance or 0.0)}"
-        return (
-            f"smallest effect that matters {number(self.claim.matters)} {self.claim.unit}".rstrip()
-        )
+            return f"tolerance {number(self.claim.bound)}"
+        return f"smallest effect that matters {unit(self.claim.unit).amount(self.claim.bound)}"
+
+    @property
+    def speaks_of(self) -> str:
+        """The claim's quantifier in words, nothing for a claim without strata."""
+        by = str(self.claim.stratified_by)
+        words = {
+            "all": f"speaks of every {by}",
+            "any": f"speaks of some {by}",
+            "best": f"speaks of every rival, by {by}",
+            "average": f"speaks of the average over {by}",
+            "by": f"says that it depends on {by}",
+        }
+        return words[self.claim.quantifier] if self.claim.quantifier else ""
+
+    @property
+    def in_bounds(self) -> float:
+        """The effect in units of the smallest that matters; NaN where any effect matters."""
+        return self.effect.estimate / self.claim.bound if self.claim.bound else math.nan
+
+    def without(self, fallen: frozenset[str]) -> Verdict:
+        """The verdict if the decisions named in `fallen`, among `rests_on`, were none."""
+        left = {
+            name: each.undecided() if name in fallen else each
+            for name, each in self.rests_on.items()
+        }
+        return _together(self.claim, left)[0]
 
     def as_dict(self) -> dict[str, Any]:
         """Everything but the statistic, ready for JSON; what could not be measured is None."""
@@ -78,33 +112,53 @@ class Judgement:
             "source": list(self.claim.sources),
             "experiment": self.claim.experiment,
             "scale": self.scale,
+            "data": self.data,
             "kind": "identity" if self.claim.matters is None else self.claim.kind,
+            "quantifier": self.claim.quantifier,
+            "centre": self.claim.centre,
             "unit": self.claim.unit,
             "matters": self.claim.matters,
             "tolerance": self.claim.tolerance,
             **_numbers(self.effect),
+            "in_words": self.effect_text,
+            "at": self.at,
             "excluded": self.excluded,
             "verdict": self.verdict,
+            "uncorrected": self.uncorrected or self.verdict,
             "reason": self.reason,
             "stratified_by": self.claim.stratified_by,
             "strata": [
-                {"stratum": name, **_numbers(effect), "verdict": verdict}
-                for name, (effect, verdict) in self.strata.items()
+                {
+                    "stratum": name,
+                    "control": name in self.claim.controls,
+                    **_numbers(each.effect),
+                    "p": each.p if each.evidence else None,
+                    "verdict": each.verdict,
+                }
+                for name, each in self.strata.items()
             ],
             "note": self.claim.note,
+            "reproduce": self.reproduce,
         }
+
+    @property
+    def reproduce(self) -> str:
+        """The line that measures this claim on the reader's own machine."""
+        return f"bnbook claims --id {self.claim.id} --scale {self.scale}"
 
     def __str__(self) -> str:
         """The box in plain text."""
+        at = f" ({self.at})" if self.at else ""
         lines = [
-            f"{self.claim.id}: {self.verdict}. {self.claim.says} ({', '.join(self.claim.sources)})",
-            f"  effect {self.effect_text} ({self.basis})",
+            f"{self.claim.id}: {self.verdict}. {self.claim.says} ({self.sources})",
+            f"  effect{at} {self.effect_text} ({self.basis})",
             f"  {self.bound}; {self.reason}",
         ]
-        for name, (effect, verdict) in self.strata.items():
-            lines.append(
-                f"  {self.claim.stratified_by} {name}: {effect}, n = {effect.n}, {verdict}"
-            )
+        shown = unit(self.claim.unit)
+        for name, each in self.strata.items():
+            control = ", control" if name in self.claim.controls else ""
+            effect = f"{shown.interval(each.effect)}, n = {each.effect.n}"
+            lines.append(f"  {self.claim.stratified_by} {name}: {effect}, {each.verdict}{control}")
         return "\n".join([*lines, f"  {self.claim.note}"] if self.claim.note else lines)
 
     __repr__ = __str__
@@ -118,131 +172,117 @@ class Judgement:
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
 
 
-@dataclass(frozen=True, repr=False)
-class Table:
-    """Judgements by chapter, in the order of the book: the scoreboard.
-
-    `chapters` maps the hyphenated name of a page to its judgements, `titles` to its title,
-    `questions` to what it asks.
-    """
-
-    chapters: Mapping[str, tuple[Judgement, ...]]
-    titles: Mapping[str, str]
-    questions: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def judgements(self) -> tuple[Judgement, ...]:
-        """All of them, in order."""
-        return tuple(each for chapter in self.chapters.values() for each in chapter)
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """One dictionary a claim, `Judgement.as_dict` with its "chapter" in front."""
-        return [
-            {"chapter": chapter, **judgement.as_dict()}
-            for chapter, judgements in self.chapters.items()
-            for judgement in judgements
-        ]
-
-    @property
-    def summary(self) -> str:
-        """`7 claims: 3 supported, 2 refuted, 2 inconclusive`, most frequent first."""
-        total, shares = len(self.judgements), tally(self.judgements)
-        return f"{total} claim{'' if total == 1 else 's'}" + (f": {shares}" if shares else "")
-
-    @property
-    def brief(self) -> Brief:
-        """A line a chapter, for the cover."""
-        return Brief(self)
-
-    def __str__(self) -> str:
-        """The scoreboard in plain text."""
-        lines = [self.summary]
-        for chapter, judgements in self.chapters.items():
-            lines += ["", self.titles[chapter], *map(str, judgements)]
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        from bnbook.claims._page import scoreboard
-
-        return scoreboard(self)
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/html": self._repr_html_(), "text/plain": str(self)}
-
-
-@dataclass(frozen=True, repr=False)
-class Brief:
-    """The scoreboard in brief: what each chapter asks, how its claims fare, and a mark for each."""
-
-    table: Table
-
-    def __str__(self) -> str:
-        """A line a chapter in plain text."""
-        lines = [
-            f"{self.table.titles[name]}: {tally(judgements)}"
-            for name, judgements in self.table.chapters.items()
-        ]
-        return "\n".join([self.table.summary, *lines])
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        from bnbook.claims._page import brief
-
-        return brief(self.table)
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/html": self._repr_html_(), "text/plain": str(self)}
-
-
-def tally(judgements: Iterable[Judgement]) -> str:
-    """`3 supported, 2 refuted`, most frequent first."""
-    counts = Counter(each.verdict for each in judgements)
-    return ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-
-
 def weigh(claim: Claim, record: xr.Dataset, scale: str) -> Judgement:
     """The judgement on `claim` from `record`, which was made at `scale`."""
     values = claim.measure(record)
-    overall = (
-        values if claim.stratified_by is None else values.mean(claim.stratified_by, skipna=False)
+    strata = _by_stratum(claim, values)
+    decided = {name: _decide(claim, each) for name, each in strata.items()}
+    speaks = {name: each for name, each in strata.items() if name not in claim.controls}
+    rests_on = _rests_on(claim, speaks, {name: decided[name] for name in speaks})
+    verdict, at, reason = _together(claim, rests_on)
+    decision = rests_on[at]
+    return Judgement(
+        claim,
+        decision.effect,
+        verdict,
+        reason,
+        scale,
+        _lost(values),
+        decided if claim.stratified_by else {},
+        rests_on,
+        at if claim.quantifier not in (None, "average") else "",
+        str(record.attrs.get("data", "")),
+        _together(claim, rests_on, corrected=False)[0],
     )
-    lost = ~np.isfinite(values.values).reshape(values.sizes["seed"], -1).all(axis=1)
-    effect, excluded = interval(overall.values), int(lost.sum())
-    if claim.stratified_by is None:
-        _, verdict, reason = _decide(claim, values.values)
-        return Judgement(claim, effect, verdict, reason, scale, excluded)
-    labels = [str(label) for label in values[claim.stratified_by].values]
-    decided = {
-        label: _decide(claim, values.isel({claim.stratified_by: i}).values)
-        for i, label in enumerate(labels)
+
+
+def _by_stratum(claim: Claim, values: xr.DataArray) -> dict[str, NDArray[np.float64]]:
+    """The values of each stratum by its label; of a claim without strata one, under ""."""
+    dim = claim.stratified_by
+    if dim is None:
+        return {"": values.values}
+    return {str(label): values.isel({dim: i}).values for i, label in enumerate(values[dim].values)}
+
+
+def _rests_on(
+    claim: Claim, strata: Mapping[str, NDArray[np.float64]], decided: Mapping[str, Decision]
+) -> Mapping[str, Decision]:
+    """The decisions that a verdict is made from: of strata, of their mean, or of contrasts."""
+    if claim.quantifier == "average":
+        return {"": _decide(claim, np.mean(list(strata.values()), axis=0))}
+    if claim.quantifier == "by":
+        pairs = contrasts(strata, claim.bound)
+        return {f"{a} against {b}": each for (a, b), each in pairs.items()}
+    return decided
+
+
+def _together(
+    claim: Claim, rests_on: Mapping[str, Decision], corrected: bool = True
+) -> tuple[Verdict, str, str]:
+    """The verdict, the name of the decision that it hangs by, and why."""
+    if claim.quantifier in (None, "average"):
+        (name, only), *_ = rests_on.items()
+        return only.verdict, name, only.reason
+    if claim.quantifier == "by":
+        verdict = depends({(name, ""): each for name, each in rests_on.items()}, corrected)
+        most = max(rests_on, key=lambda name: abs(rests_on[name].effect.estimate))
+        return verdict, most, _why_by(verdict, len(rests_on))
+    verdict = combine(claim.quantifier, rests_on, corrected)
+    weakest = sorted(rests_on, key=lambda name: _weakness(claim, rests_on[name]))
+    at = weakest[0 if claim.quantifier == "any" else -1]
+    return verdict, at, _why(claim, verdict, rests_on)
+
+
+def _weakness(claim: Claim, decision: Decision) -> tuple[float, float]:
+    """The less there is for the claim in a stratum, the larger."""
+    effect = decision.effect.estimate
+    if claim.matters is None or claim.kind == "equivalent":
+        return decision.evidence.get("supported", 0.0), abs(effect)
+    return decision.evidence.get("supported", 0.0), -effect
+
+
+def _why(claim: Claim, verdict: Verdict, strata: Mapping[str, Decision]) -> str:
+    """In how many strata the claim holds, fails or is open; they are named where they are few."""
+    by, total = claim.stratified_by, len(strata)
+    holds, fails = (
+        [name for name, each in strata.items() if each.verdict in kind] for kind in (HOLDS, FAILS)
+    )
+    if len(holds) == total:
+        return f"it holds in each of the {total} strata ({by})"
+    if verdict in HOLDS:
+        return f"it holds in {_some(holds, total)}"
+    if verdict in FAILS:
+        return f"it fails in {_some(fails, total)}, and holds in {len(holds)}"
+    if total == 1:
+        return next(iter(strata.values())).reason
+    return f"it holds in {len(holds)} of {total} strata, fails in {len(fails)}, the rest are open"
+
+
+def _some(names: list[str], total: int) -> str:
+    named = f" ({'; '.join(names)})" if len(names) <= 2 < total else ""
+    return f"{len(names)} of {total} strata{named}"
+
+
+def _why_by(verdict: Verdict, pairs: int) -> str:
+    words = {
+        "depends": "the effects of two strata differ within a seed by more than matters",
+        "negligible": f"all {pairs} differences between strata are too small to matter",
     }
-    strata = {label: (part, verdict) for label, (part, verdict, _) in decided.items()}
-    verdict = combine({label: verdict for label, (_, verdict) in strata.items()})
-    reason = _joined({label: (said, why) for label, (_, said, why) in decided.items()})
-    return Judgement(claim, effect, verdict, reason, scale, excluded, strata)
+    return words.get(verdict, "whether the effects of strata differ by what matters is open")
 
 
-def _decide(claim: Claim, values: NDArray[np.float64]) -> tuple[Interval, Verdict, str]:
-    effect = interval(values)
+def _decide(claim: Claim, values: NDArray[np.float64]) -> Decision:
     if claim.matters is None:
-        return effect, *decide_identity(values, claim.tolerance or 0.0)
-    return effect, *decide(effect, claim.matters, claim.kind)
+        return decide_identity(values, claim.bound)
+    return decide(values, claim.bound, claim.kind, claim.centre)
 
 
-def _joined(decided: Mapping[str, tuple[Verdict, str]]) -> str:
-    """`supported for sigmoid, tanh; refuted for relu`; a reason that all strata share, as it is."""
-    reasons = {why for _, why in decided.values()}
-    if len(reasons) == 1:
-        return f"{reasons.pop()}, in every stratum"
-    groups: dict[str, list[str]] = {}
-    for name, (verdict, why) in decided.items():
-        said = f"{verdict} ({why})" if verdict == "inconclusive" else verdict
-        groups.setdefault(said, []).append(name)
-    return "; ".join(f"{said} for {', '.join(names)}" for said, names in groups.items())
+def _lost(values: xr.DataArray) -> int:
+    """Seeds in which the statistic has no number, in some stratum."""
+    found = values.notnull() & (abs(values) != np.inf)
+    if "bound" in found.dims:
+        found = found.any("bound")
+    return int((~found).any([dim for dim in found.dims if dim != "seed"]).sum())
 
 
 def _numbers(effect: Interval) -> dict[str, float | int | None]:

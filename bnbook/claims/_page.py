@@ -11,15 +11,21 @@ from html import escape
 
 from bnbook.claims._advice import DecisionTable
 from bnbook.claims._claim import Claim
-from bnbook.claims._judgement import Judgement, Table, tally
+from bnbook.claims._judgement import Judgement
+from bnbook.claims._sources import author_year
+from bnbook.claims._table import Table, tally
+from bnbook.claims._units import measured_in, unit
 from bnbook.stats import LEVEL, Verdict
+from bnbook.stats.quantifiers import FAILS, HOLDS
 
 SIGNS: dict[Verdict, str] = {
     "supported": "✓",
-    "refuted": "✗",
+    "reversed": "✗",
+    "negligible": "≈",
     "inconclusive": "?",
     "depends": "±",
     "proved": "∎",
+    "disproved": "✗",
 }
 
 BOX = (
@@ -31,23 +37,25 @@ TABLE = "border-collapse:collapse;margin:0.5em 0;font-size:0.95em"
 CELL = "text-align:left;vertical-align:top;padding:0.2em 0.8em 0.2em 0;background:none"
 
 
-def verdict_word(verdict: Verdict) -> str:
-    """The verdict with its sign, which screen readers skip."""
+def verdict_word(verdict: Verdict, extent: str = "") -> str:
+    """The verdict with its sign, which screen readers skip, and how far it goes."""
     style = "white-space:nowrap;color:var(--bn-verdict, currentColor)"
     return (
         f'<strong class="bn-verdict-word" style="{style}">'
         f'<span aria-hidden="true">{SIGNS[verdict]}</span> {verdict.capitalize()}</strong>'
+        f"{escape(extent)}"
     )
 
 
 def verdict_box(judgement: Judgement) -> str:
     """An `aside` that says what was claimed, by whom, what was measured, and the verdict."""
     claim = judgement.claim
+    head = verdict_word(judgement.verdict, _extent(judgement))
     paragraphs = [
-        f"{verdict_word(judgement.verdict)} · <code>{escape(claim.id)}</code> · {_cited(claim)}",
+        f"{head} · <code>{escape(claim.id)}</code> · {_cited(claim)}",
         f"<em>{escape(claim.says)}</em>",
-        escape(f"Effect {judgement.effect_text} ({LEVEL:.0%} interval, {judgement.basis})."),
-        escape(f"{_sentence(judgement.bound)}; {judgement.reason}."),
+        _measured(judgement),
+        escape(f"{_sentence(judgement.bound)}: {judgement.reason}.{_correction(judgement)}"),
     ]
     if claim.note:
         paragraphs.append(escape(claim.note))
@@ -57,6 +65,43 @@ def verdict_box(judgement: Judgement) -> str:
         f'id="{anchor(claim.id)}" aria-label="Verdict on {escape(claim.id)}: {judgement.verdict}" '
         f'style="{BOX}">{body}{_strata(judgement)}</aside>'
     )
+
+
+def _extent(judgement: Judgement) -> str:
+    """Where a claim about every stratum fails in some and holds in others: in how many it fails."""
+    if judgement.verdict not in FAILS or judgement.claim.quantifier not in ("all", "best"):
+        return ""
+    decided = [each.verdict for each in judgement.rests_on.values()]
+    fails = sum(verdict in FAILS for verdict in decided)
+    return f" in {fails} of {len(decided)}" if any(v in HOLDS for v in decided) else ""
+
+
+_AT = {
+    "all": "at its weakest",
+    "best": "at its weakest",
+    "any": "at its strongest",
+    "by": "at most",
+}
+
+
+def _measured(judgement: Judgement) -> str:
+    """What was measured, where, and on how many seeds."""
+    claim = judgement.claim
+    where = f", {_AT[str(claim.quantifier)]} ({judgement.at})" if judgement.at else ""
+    of = measured_in(claim.unit)
+    what = f" of {of}" if of and judgement.effect.n else ""
+    return (
+        f"Measured{escape(where)}: <strong>{escape(judgement.effect_text)}</strong>{escape(what)} "
+        f"({LEVEL:.0%} interval; {escape(judgement.basis)})."
+    )
+
+
+def _correction(judgement: Judgement) -> str:
+    """What the verdict would be without the correction for having looked at several strata."""
+    alone = judgement.uncorrected
+    if alone in (None, judgement.verdict):
+        return ""
+    return f" Without the correction for looking at {len(judgement.rests_on)}: {alone}."
 
 
 def scoreboard(table: Table) -> str:
@@ -118,7 +163,7 @@ def decision_table(table: DecisionTable) -> str:
                 escape(each.advice.when),
                 f"<strong>{escape(each.text)}</strong>",
                 f'<a href="#{anchor(each.advice.claim)}">{escape(each.basis)}</a>',
-                escape(f"{each.effect} {each.unit}".rstrip()),
+                escape(each.found),
                 verdict_word(each.verdict),
             ),
         )
@@ -136,9 +181,10 @@ def anchor(claim_id: str) -> str:
 
 
 def _cited(claim: Claim) -> str:
-    """The keys of the claim's sources, each a link to its entry in the bibliography."""
+    """The claim's sources by author and year, each a link to its entry in the bibliography."""
     return ", ".join(
-        f'<a href="bibliography.html#cite-{escape(key)}">{escape(key)}</a>' for key in claim.sources
+        f'<a href="bibliography.html#cite-{escape(key)}">{escape(author_year(key))}</a>'
+        for key in claim.sources
     )
 
 
@@ -164,7 +210,7 @@ def _chapter(table: Table, name: str, width: int) -> str:
             _cited(each.claim),
             escape(each.effect_text) + _strata(each),
             f"{each.effect.n}{lost}",
-            verdict_word(each.verdict),
+            verdict_word(each.verdict, _extent(each)),
         )
         rows.append(_row(each.verdict, cells))
     return f"<tbody>{''.join(rows)}</tbody>"
@@ -174,12 +220,23 @@ def _strata(judgement: Judgement) -> str:
     """The effects by stratum as a table; nothing for a claim without strata."""
     if not judgement.strata:
         return ""
-    head = _head((str(judgement.claim.stratified_by), "effect", "seeds", "verdict"))
+    claim, shown = judgement.claim, unit(judgement.claim.unit)
+    head = _head((str(claim.stratified_by), "effect", "verdict"))
     rows = "".join(
-        _row(verdict, (escape(name), escape(str(effect)), str(effect.n), verdict_word(verdict)))
-        for name, (effect, verdict) in judgement.strata.items()
+        _row(
+            each.verdict,
+            (
+                escape(name) + (" (control)" if name in claim.controls else ""),
+                escape(shown.interval(each.effect)),
+                verdict_word(each.verdict),
+            ),
+        )
+        for name, each in judgement.strata.items()
     )
-    return f'<table style="{TABLE}">{head}<tbody>{rows}</tbody></table>'
+    return (
+        '<div class="bn-strata" style="overflow-x:auto">'
+        f'<table style="{TABLE}">{head}<tbody>{rows}</tbody></table></div>'
+    )
 
 
 def _head(columns: tuple[str, ...]) -> str:

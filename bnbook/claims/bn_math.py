@@ -25,6 +25,8 @@ CLAIMS = (
         matters=None,
         tolerance=EXACT,
         stratified_by="where",
+        quantifier="all",
+        controls=("a fresh batch",),
         note="Root mean square of BN(z) − z. γ and β are set to undo one batch; a fresh batch "
         "of the same size has other statistics.",
     ),
@@ -82,6 +84,7 @@ CLAIMS = (
         unit="log ratio of distance from a Gaussian",
         matters=math.log(1.1),
         stratified_by="network",
+        quantifier="all",
         note="1-Wasserstein distance of a unit's standardised values from N(0, 1), at the input of "
         "the nonlinearity, averaged over three hidden layers.",
     ),
@@ -94,6 +97,7 @@ CLAIMS = (
         unit="accuracy",
         matters=0.01,
         stratified_by="network",
+        quantifier="all",
         note="Each order at the best of three learning rates, chosen on the other seeds.",
     ),
     Claim(
@@ -106,6 +110,7 @@ CLAIMS = (
         unit="log ratio",
         matters=math.log(1.1),
         stratified_by="what",
+        quantifier="all",
         note="Steps to a training loss of 0.2, each arm at the best of four learning rates, chosen "
         "on the other seeds; time of a step on this machine, the minimum over interleaved rounds.",
     ),

@@ -65,6 +65,7 @@ CLAIMS = (
         unit="accuracy",
         matters=0.01,
         stratified_by="seen",
+        quantifier="all",
         note="The source tests this, and finds that it is not.",
     ),
     Claim(
@@ -76,6 +77,7 @@ CLAIMS = (
         unit="accuracy",
         matters=0.01,
         stratified_by="seen",
+        quantifier="all",
     ),
     Claim(
         id="shift-7",
@@ -86,5 +88,6 @@ CLAIMS = (
         unit="log ratio of coupling",
         matters=math.log(1.1),
         stratified_by="direction",
+        quantifier="all",
     ),
 )

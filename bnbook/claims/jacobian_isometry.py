@@ -22,6 +22,7 @@ CLAIMS = (
         unit="log ratio of ‖∂L/∂W₁‖",
         matters=math.log(1.1),
         stratified_by="when",
+        quantifier="average",
         note="Of the mean loss. The source reports a factor of about 5, of its summed loss.",
     ),
     Claim(
@@ -33,6 +34,7 @@ CLAIMS = (
         unit="log ratio of √mean (σ − 1)²",
         matters=math.log(1.1),
         stratified_by="network",
+        quantifier="all",
         note="Per-example Jacobians of the second hidden layer; a fall of the distance counts as "
         "positive.",
     ),
@@ -46,6 +48,7 @@ CLAIMS = (
         unit="log ratio of mean singular values",
         matters=math.log(1.1),
         stratified_by="activation",
+        quantifier="all",
         kind="equivalent",
         note="The difference of two effects of BN on the mean singular value; the source does not "
         "claim this, its code takes it for granted.",
@@ -59,6 +62,7 @@ CLAIMS = (
         unit="log ratio of ‖∂L/∂z‖",
         matters=math.log(2),
         stratified_by="network",
+        quantifier="all",
         note="At initialisation. What a gradient loses on its way down through so many layers, "
         "without BN minus with it; a gradient that grows has lost nothing.",
     ),
@@ -72,6 +76,7 @@ CLAIMS = (
         unit="log ratio of measured to predicted growth",
         matters=0.02,
         stratified_by="activation",
+        quantifier="all",
         kind="equivalent",
         note="The prediction is multiplied by (m − 2)/(m − 3), which is exact for linear layers: "
         "our batches are finite.",
@@ -86,6 +91,7 @@ CLAIMS = (
         unit="log ratio of effective rank",
         matters=math.log(2),
         stratified_by="network",
+        quantifier="all",
         note="At initialisation, at the input of the nonlinearity.",
     ),
 )

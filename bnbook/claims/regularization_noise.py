@@ -23,6 +23,7 @@ CLAIMS = (
         matters=0.1,
         kind="equivalent",
         stratified_by="of",
+        quantifier="all",
         note="Slope of the logarithm of the variance of μ_B, and of σ²_B, over log m for m from "
         "16 to 256, plus one, with the sign turned; averaged over units and hidden layers.",
     ),
@@ -35,6 +36,7 @@ CLAIMS = (
         unit="nat of generalization gap",
         matters=0.01,
         stratified_by="fewer",
+        quantifier="all",
         note="Test loss minus training loss, by population statistics, with statistics of 64 "
         "examples minus the same with statistics of fewer.",
     ),
@@ -48,6 +50,7 @@ CLAIMS = (
         matters=0.01,
         kind="equivalent",
         stratified_by="measured",
+        quantifier="all",
         note="Matched in the share of a logit's variance that is chance; the dropout stands behind "
         "every hidden layer of a network with BN over the whole batch.",
     ),
@@ -61,6 +64,7 @@ CLAIMS = (
         matters=0.005,
         kind="at-least",
         stratified_by="dropout",
+        quantifier="all",
     ),
     Claim(
         id="noise-5",
@@ -72,6 +76,7 @@ CLAIMS = (
         unit="accuracy",
         matters=0.005,
         stratified_by="lost",
+        quantifier="all",
         note="Rate 0.5. Lost to the shift: precise statistics, collected without dropout, minus "
         "running ones, on the same network.",
     ),
@@ -84,6 +89,7 @@ CLAIMS = (
         unit="log ratio of growth",
         matters=math.log(1.05),
         stratified_by="weights",
+        quantifier="all",
         note="Growth is ‖W‖ at the end over ‖W‖ at the start.",
     ),
     Claim(
@@ -96,6 +102,7 @@ CLAIMS = (
         matters=0.01,
         kind="equivalent",
         stratified_by="decays",
+        quantifier="all",
         note="Precise statistics: the running ones trail, and so depend on how the size of the "
         "weights has changed.",
     ),

@@ -23,6 +23,7 @@ CLAIMS = (
         unit="accuracy",
         matters=MATTERS,
         stratified_by="comparison",
+        quantifier="all",
         note="The lead over no normaliser at m = 32 minus that at m = 2, in test accuracy by "
         "population statistics.",
     ),
@@ -37,6 +38,8 @@ CLAIMS = (
         matters=None,
         tolerance=0.01,
         stratified_by="values",
+        quantifier="all",
+        controls=("trained values, m = 4",),
         note="The law at m = 4 is that of Gaussian values; at m = 2 it holds for any. The "
         "tolerance covers the Monte Carlo error and ε = 1e-5.",
     ),
@@ -72,6 +75,7 @@ CLAIMS = (
         unit="accuracy",
         matters=MATTERS,
         stratified_by="part",
+        quantifier="all",
         note=FINAL + " At the largest batch, after equally many steps.",
     ),
     Claim(
@@ -84,6 +88,7 @@ CLAIMS = (
         unit="accuracy",
         matters=MATTERS,
         stratified_by="part",
+        quantifier="all",
         note=FINAL,
     ),
     Claim(
@@ -95,6 +100,7 @@ CLAIMS = (
         unit="accuracy",
         matters=MATTERS,
         stratified_by="part",
+        quantifier="all",
         note=FINAL,
     ),
     Claim(
@@ -107,6 +113,7 @@ CLAIMS = (
         unit="accuracy",
         matters=MATTERS,
         stratified_by="part",
+        quantifier="all",
         note="Batches of 20 from two of ten classes, against shuffled ones.",
     ),
     Claim(
@@ -119,6 +126,7 @@ CLAIMS = (
         unit="accuracy",
         matters=MATTERS,
         stratified_by="part",
+        quantifier="all",
         note="At level 3 of 4 of each mismatch: what BN loses beyond no normaliser, what adapting "
         "to 64 examples with N = 16 wins back, and what Batch Renorm has more than BN.",
     ),
@@ -132,6 +140,7 @@ CLAIMS = (
         unit="nat",
         matters=0.05,
         stratified_by="part",
+        quantifier="all",
         note="What each part of the test loss adds at m = 2 to what it is at m = 32. The split is "
         "exact; the claim is that every part counts.",
     ),
@@ -145,6 +154,8 @@ CLAIMS = (
         unit="accuracy",
         matters=MATTERS,
         stratified_by="rows",
+        quantifier="all",
+        controls=("independent",),
         note="Batches of 32 frames: of any films, or of four films with eight frames each.",
     ),
 )

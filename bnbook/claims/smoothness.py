@@ -26,6 +26,7 @@ CLAIMS = (
         unit="log ratio of loss variation",
         matters=math.log(1.1),
         stratified_by="setting",
+        quantifier="all",
         note=MODES,
     ),
     Claim(
@@ -37,6 +38,7 @@ CLAIMS = (
         unit="log ratio of gradient change",
         matters=math.log(1.1),
         stratified_by="setting",
+        quantifier="all",
         note="The largest distance between gradients, in the gradient's own unit, as in the "
         "source. " + MODES,
     ),
@@ -49,6 +51,7 @@ CLAIMS = (
         unit="log ratio of effective β",
         matters=math.log(1.1),
         stratified_by="setting",
+        quantifier="all",
         note=MODES,
     ),
     Claim(
@@ -61,6 +64,7 @@ CLAIMS = (
         unit="log ratio of the longest harmless step",
         matters=math.log(1.1),
         stratified_by="setting",
+        quantifier="all",
         note="The longest step along the gradient that leaves the loss of its batch no higher "
         f"than it was, over updates 1 to {outcomes.FIRST_MINIBATCHES}. " + MODES,
     ),
@@ -85,6 +89,8 @@ CLAIMS = (
         unit="accuracy",
         matters=0.02,
         stratified_by="rate",
+        quantifier="all",
+        controls=("0.003",),
         kind="equivalent",
         note="The source chose its lowest rate, 0.0001, so that the network without BN converges. "
         "Whether it does depends on the length of the run, so the next rate stands beside it.",
@@ -98,6 +104,7 @@ CLAIMS = (
         unit="log ratio of λ_max",
         matters=math.log(1.1),
         stratified_by="setting",
+        quantifier="all",
         note="The largest eigenvalue of the Hessian by the directions of the filters, on fixed "
         "batches. " + MODES,
     ),
@@ -111,6 +118,7 @@ CLAIMS = (
         unit="share of pairs of arms",
         matters=1 / 6,
         stratified_by="rivals",
+        quantifier="best",
         note="Of the three pairs of arms, the share that is ordered as by speed: by smoothness "
         "along the gradient, minus by stability (1-Wasserstein drift at the nonlinearities' "
         "inputs).",

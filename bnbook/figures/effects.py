@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,10 +31,12 @@ _SAYS = 12.5
 
 _MARKERS: dict[Verdict, dict[str, Any]] = {
     "supported": {"marker": "o"},
-    "refuted": {"marker": "X"},
+    "reversed": {"marker": "X"},
+    "negligible": {"marker": "s"},
     "inconclusive": {"marker": "o"},
     "depends": {"marker": "o", "fillstyle": "left"},
     "proved": {"marker": "D"},
+    "disproved": {"marker": "X"},
 }
 
 
@@ -81,8 +84,7 @@ def effects(judgements: Iterable[Judgement]) -> Figure:
 
 def _bound(judged: Judgement) -> Real:
     """Half the width of the zone of effects that do not matter, in the claim's own unit."""
-    claim = judged.claim
-    return float((claim.tolerance if claim.matters is None else claim.matters) or 0.0)
+    return judged.claim.bound
 
 
 def _rows(judged: Judgement, scale: Real) -> list[_Row]:
@@ -90,8 +92,8 @@ def _rows(judged: Judgement, scale: Real) -> list[_Row]:
     claim = judged.claim
     main = _Row(claim.id, claim.says, judged.effect, judged.verdict, claim.unit, scale)
     return [main] + [
-        _Row(f"{claim.stratified_by} {name}", "", effect, verdict, claim.unit, scale)
-        for name, (effect, verdict) in judged.strata.items()
+        _Row(f"{claim.stratified_by} {name}", "", each.effect, each.verdict, claim.unit, scale)
+        for name, each in judged.strata.items()
     ]
 
 
@@ -169,10 +171,10 @@ def _strip(canvas: Canvas, ax: Axes, row: _Row, zone: Real, strip: Limits) -> No
     ax.plot([0, 0], strip, color=canvas.theme.muted, **rule)
     effect, level = row.effect, strip[0] + LINE / 2
     ink: dict[str, Any] = {"color": canvas.theme.text, "clip_on": False}
-    if effect.n > 1:
+    if effect.n > 1 and math.isfinite(effect.high - effect.low):
         limits = [effect.low / row.scale, effect.high / row.scale]
         ax.plot(limits, [level] * 2, linewidth=points(2.4), solid_capstyle="butt", **ink)
-    if effect.n:
+    if effect.n and math.isfinite(effect.estimate):
         page = canvas.theme.background
         hollow = {"markerfacecolor": page} if row.verdict == "inconclusive" else {}
         mark: dict[str, Any] = _MARKERS[row.verdict] | hollow | ink
@@ -183,7 +185,8 @@ def _strip(canvas: Canvas, ax: Axes, row: _Row, zone: Real, strip: Limits) -> No
 def _axis(ax: Axes, rows: Sequence[_Row], xlabel: str) -> None:
     """One axis for all strips, under the last; logarithmic away from zero when effects are far."""
     ends = [e / r.scale for r in rows if r.effect.n for e in (r.effect.low, r.effect.high)]
-    far = max((abs(end) for end in ends if end == end), default=1.0)
+    ends = [end for end in ends if math.isfinite(end)]
+    far = max((abs(end) for end in ends), default=1.0)
     if xlabel.startswith("effect ÷") and far > _FAR:
         ax.set_xscale("symlog", linthresh=1, linscale=0.7)
         powers = [10.0**k for k in range(8) if 10.0**k <= 1.5 * far]

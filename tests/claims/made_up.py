@@ -43,5 +43,5 @@ CLAIM = Claim(
     unit="accuracy",
     matters=0.02,
 )
-STRATIFIED = replace(CLAIM, id="made-2", stratified_by="activation")
+STRATIFIED = replace(CLAIM, id="made-2", stratified_by="activation", quantifier="all")
 IDENTITY = replace(CLAIM, id="made-3", matters=None, tolerance=1e-9)

@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 import xarray as xr
+from pybtex.database import Entry, parse_file
 
 from bnbook import claims, experiments
 from bnbook.claims import ClaimError
+from bnbook.claims._sources import NAMES, author_year
+from bnbook.claims._units import unit
 from bnbook.stats import interval
 from tests.claims.made_up import CLAIM, SEEDS, STRATIFIED, by_activation, gain_of_bn, record
 
@@ -43,9 +46,9 @@ def test_a_table_runs_each_experiment_once_and_has_a_row_a_claim(
     assert runs == [("made-up", "smoke")]
     assert [(row["chapter"], row["id"], row["verdict"]) for row in table.rows] == [
         ("made-up", "made-1", "supported"),
-        ("made-up", "made-9", "refuted"),
+        ("made-up", "made-9", "reversed"),
     ]
-    assert table.summary == "2 claims: 1 supported, 1 refuted"
+    assert table.summary == "2 claims: 1 supported, 1 reversed"
     assert [each.claim.id for each in claims.table(ids=["made-9"]).judgements] == ["made-9"]
 
 
@@ -74,6 +77,7 @@ def test_glue_hands_each_number_to_the_page_under_its_name(
         effect = interval(gain_of_bn(record()))
         assert pasted == {
             "made-1": str(effect),
+            "made-1-words": "20.00 points, 19.88 to 20.12",
             "made-1-estimate": repr(effect.estimate),
             "made-1-low": repr(effect.low),
             "made-1-high": repr(effect.high),
@@ -127,19 +131,19 @@ def test_the_verdict_box_says_all_that_the_verdict_rests_on(declared: Any) -> No
     assert (tag, attrs["role"], attrs["class"]) == (
         "aside",
         "note",
-        "bn-verdict bn-verdict-depends",
+        "bn-verdict bn-verdict-negligible",
     )
     assert attrs["id"] == "claim-made-2"
     for shown in (page.text, bundle["text/plain"]):
-        for part in ("made-2", "BN wins for x < 1 & y.", "ioffe2015batch", str(judged.effect)):
+        for part in ("made-2", "BN wins for x < 1 & y.", "Ioffe and Szegedy 2015", "(tanh)"):
             assert part in shown
-        for part in ("7 seeds, 1 more left out", "smoke", "0.02 accuracy", "Measured late."):
+        for part in ("8 seeds, 1 more without", "smoke", "2 points", "Measured late."):
             assert part in shown
-        for name, (effect, verdict) in judged.strata.items():
+        for name, each in judged.strata.items():
             assert name in shown
-            assert str(effect) in shown
-            assert verdict in shown.lower()
-    assert "Depends" in page.text
+            assert unit("accuracy").interval(each.effect) in shown
+            assert each.verdict in shown.lower()
+    assert "Negligible" in page.text
 
 
 def test_every_colour_is_that_of_the_text_unless_a_stylesheet_says_otherwise(declared: Any) -> None:
@@ -153,10 +157,11 @@ def test_every_colour_is_that_of_the_text_unless_a_stylesheet_says_otherwise(dec
     }
 
 
-def test_a_log_ratio_is_shown_as_a_ratio_too(declared: Any) -> None:
+def test_a_log_ratio_is_shown_as_a_ratio(declared: Any) -> None:
     declared(replace(CLAIM, unit="log ratio of loss"))
     shown = str(claims.judge("made-1", record(math.log(2))))
-    assert "log ratio of loss, that is ×2.0000 [1.998" in shown
+    assert "2.000 times, 1.998 to 2.002" in shown
+    assert "smallest effect that matters 1.02 times" in shown
 
 
 def test_the_scoreboard_groups_by_chapter_and_links_to_each_box(
@@ -168,9 +173,15 @@ def test_the_scoreboard_groups_by_chapter_and_links_to_each_box(
     links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
     assert links[:3] == ["#scoreboard-made-up", "made-up.html", "made-up.html#claim-made-1"]
     assert "scoreboard-made-up" in [attrs.get("id") for _, attrs in page.tags]
-    for part in ("Made up", "BN is more accurate.", "ioffe2015batch", "Supported", "1 claim"):
+    for part in (
+        "Made up",
+        "BN is more accurate.",
+        "Ioffe and Szegedy 2015",
+        "Supported",
+        "1 claim",
+    ):
         assert part in page.text
-    assert str(table.judgements[0].effect) in page.text
+    assert table.judgements[0].effect_text in page.text
     assert "Made up" in str(table)
 
 
@@ -184,13 +195,33 @@ def test_every_source_of_a_claim_is_an_entry_of_the_bibliography() -> None:
     assert named - known == set()
 
 
+def as_cited(entry: Entry) -> str:
+    """Author and year of an entry of the bibliography."""
+    people = [
+        re.sub("[{}]", "", " ".join(person.prelast_names + person.last_names))
+        for person in entry.persons["author"]
+    ]
+    who = " and ".join(people) if len(people) < 3 else f"{people[0]} et al."
+    return f"{who} {entry.fields.get('year', '')}".strip()
+
+
+def test_every_source_of_a_claim_has_the_name_that_the_bibliography_gives_it() -> None:
+    entries = parse_file(Path(__file__).parents[2] / "book" / "references.bib").entries
+    named = {key for claim in claims.ledger().values() for key in claim.sources}
+    wanted = {key: as_cited(entries[key]) for key in entries if key in named | set(NAMES)}
+    assert wanted == NAMES
+    assert author_year("nobody2020what") == "nobody2020what"
+
+
 def test_boxes_and_the_scoreboard_link_each_source_to_its_entry(
     declared: Any, runs: list[tuple[str, str | None]]
 ) -> None:
     declared(replace(CLAIM, source="ioffe2015batch, santurkar2018how"))
     for shown in (claims.judge("made-1", record(0.2)), claims.table(scale="smoke")):
         for key in ("ioffe2015batch", "santurkar2018how"):
-            assert f'href="bibliography.html#cite-{key}">{key}</a>' in shown._repr_html_()
+            assert (
+                f'href="bibliography.html#cite-{key}">{author_year(key)}</a>' in shown._repr_html_()
+            )
 
 
 def test_the_brief_has_a_line_a_chapter_and_a_mark_for_each_claim(
@@ -208,11 +239,11 @@ def test_the_brief_has_a_line_a_chapter_and_a_mark_for_each_claim(
     ]
     assert [each["aria-label"] for each in links[1:]] == [
         "made-1: supported. BN is more accurate.",
-        "made-9: refuted. BN is more accurate.",
+        "made-9: reversed. BN is more accurate.",
     ]
     assert "Does <it> help?" in page.text
     for shown in (page.text, bundle["text/plain"]):
-        for part in ("2 claims", "Made up", "1 supported, 1 refuted"):
+        for part in ("2 claims", "Made up", "1 supported, 1 reversed"):
             assert part in shown
 
 

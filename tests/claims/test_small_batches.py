@@ -14,7 +14,7 @@ from tests.claims.made_up import CLAIM, STRATIFIED, by_activation, record
 def test_advice_follows_the_verdict() -> None:
     judgement = weigh(CLAIM, record(), "smoke")
     advice = Advice("always", CLAIM.id, "do", "do not")
-    words = {"supported": "do", "refuted": "do not"}
+    words = {"supported": "do", "reversed": "do not", "negligible": "do not"}
     given = advice.given(judgement)
     assert given.text == words.get(judgement.verdict, "not decided by these measurements")
     assert judgement.verdict in str(DecisionTable((given,)))
@@ -23,9 +23,9 @@ def test_advice_follows_the_verdict() -> None:
 
 def test_advice_can_rest_on_one_stratum() -> None:
     judgement = weigh(STRATIFIED, by_activation(relu=0.2, tanh=-0.2), "smoke")
-    for stratum, (_, verdict) in judgement.strata.items():
+    for stratum, each in judgement.strata.items():
         given = Advice("always", STRATIFIED.id, "do", "do not", stratum).given(judgement)
-        assert given.verdict == verdict
+        assert given.verdict == each.verdict
     with pytest.raises(ClaimError, match="stratum"):
         Advice("always", STRATIFIED.id, "do", "do not", "nowhere").given(judgement)
 

@@ -1,13 +1,13 @@
 """Effects stand against the smallest effect that matters, with their verdict in words."""
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from bnbook import figures
 from bnbook.claims import Claim, Judgement
-from bnbook.stats import Interval, Verdict
+from bnbook.stats import Decision, Interval, Verdict
 
 pytestmark = pytest.mark.usefixtures("quick")
 
@@ -35,10 +35,10 @@ def test_words_give_claim_effect_interval_seeds_and_verdict() -> None:
     assert "±0.1 accuracy" in alt
 
 
-@pytest.mark.parametrize("verdict", ["supported", "refuted", "inconclusive", "depends", "proved"])
+@pytest.mark.parametrize("verdict", list(get_args(Verdict)))
 def test_every_verdict_is_drawn_its_own_way(verdict: Verdict) -> None:
     drawn = figures.effects([judged(Interval(0.5, 0.4, 0.6, 12), verdict)])
-    other: Verdict = "refuted" if verdict == "supported" else "supported"
+    other: Verdict = "reversed" if verdict == "supported" else "supported"
     assert verdict in drawn.alt
     assert drawn.light != figures.effects([judged(Interval(0.5, 0.4, 0.6, 12), other)]).light
 
@@ -47,22 +47,28 @@ def test_claims_in_different_units_share_an_axis_of_what_matters() -> None:
     alt = figures.effects(
         [
             judged(Interval(0.5, 0.4, 0.6, 12), "supported"),
-            judged(Interval(-9.0, -11.0, -8.0, 9), "refuted", 0.2, unit="σ", id="demo-2"),
+            judged(Interval(-9.0, -11.0, -8.0, 9), "reversed", 0.2, unit="σ", id="demo-2"),
             judged(Interval(1e-9, 1e-9, 1e-9, 5), "proved", None, tolerance=1e-6, id="demo-3"),
         ]
     ).alt
     assert "the smallest effect that matters to each" in alt
-    assert "σ, n = 9, refuted" in alt
+    assert "σ, n = 9, reversed" in alt
 
 
 def test_strata_have_rows_of_their_own() -> None:
     strata = {
-        "relu": (Interval(-0.5, -0.6, -0.4, 8), "refuted"),
-        "tanh": (Interval(0.7, 0.6, 0.8, 8), "supported"),
+        "relu": Decision(Interval(-0.5, -0.6, -0.4, 8), "reversed", "because"),
+        "tanh": Decision(Interval(0.7, 0.6, 0.8, 8), "supported", "because"),
     }
-    both = judged(Interval(0.1, 0.0, 0.2, 8), "depends", stratified_by="activation", strata=strata)
+    both = judged(
+        Interval(0.1, 0.0, 0.2, 8),
+        "depends",
+        stratified_by="activation",
+        quantifier="by",
+        strata=strata,
+    )
     alt = figures.effects([both]).alt
-    assert "activation relu: −0.50 [−0.60, −0.40] accuracy, n = 8, refuted." in alt
+    assert "activation relu: −0.50 [−0.60, −0.40] accuracy, n = 8, reversed." in alt
     assert "activation tanh: 0.70 [0.60, 0.80] accuracy, n = 8, supported." in alt
 
 

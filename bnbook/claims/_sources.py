@@ -1,0 +1,47 @@
+"""Who says it: the sources of claims by author and year, as the bibliography has them.
+
+The package has no bibliography when it is installed, so the names stand here; a test holds them
+equal to those of book/references.bib.
+"""
+
+from __future__ import annotations
+
+NAMES = {
+    "chang2017why": "Source A 2017",
+    "ng2017why": "Ng 2017",
+    "notes2015ioffe": "Source C 2015",
+    "debrief2018": "Source D 2018",
+    "replication": "Source E",
+    "ioffe2015batch": "Ioffe and Szegedy 2015",
+    "santurkar2018how": "Santurkar et al. 2018",
+    "bjorck2018understanding": "Bjorck et al. 2018",
+    "yang2019mean": "Yang et al. 2019",
+    "daneshmand2020batch": "Daneshmand et al. 2020",
+    "wu2021rethinking": "Wu and Johnson 2021",
+    "li2019understanding": "Li et al. 2019",
+    "vanlaarhoven2017l2": "van Laarhoven 2017",
+    "ba2016layer": "Ba et al. 2016",
+    "ioffe2017batch": "Ioffe 2017",
+    "wu2018group": "Wu and He 2018",
+    "qiao2019micro": "Qiao et al. 2019",
+    "shimodaira2000improving": "Shimodaira 2000",
+    "schneider2020improving": "Schneider et al. 2020",
+    "ghorbani2019investigation": "Ghorbani et al. 2019",
+    "yao2020pyhessian": "Yao et al. 2020",
+    "thompson1935criterion": "Thompson 1935",
+}
+"""Author and year by BibTeX key."""
+
+LETTERS = {
+    "A": "chang2017why",
+    "B": "ng2017why",
+    "C": "notes2015ioffe",
+    "D": "debrief2018",
+    "E": "replication",
+}
+"""The five sources that the book starts from."""
+
+
+def author_year(key: str) -> str:
+    """`Ioffe and Szegedy 2015` for a BibTeX key; a key that nobody named, as it is."""
+    return NAMES.get(key, key)
