@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
+from concurrent.futures import Executor
 
-from bnbook.experiments.base import (
-    SCALES,
-    Comparison,
-    Experiment,
-    ExperimentError,
-    Measurement,
-    Plan,
-)
+import xarray as xr
+
+from bnbook.store import Store
+from bnbook.study import SCALES, Comparison, Experiment, ExperimentError, Measurement, Plan, runner
 from bnbook.text import unknown
-
-_INTERNAL = {"base", "machine", "runner"}
 
 __all__ = [
     "SCALES",
@@ -32,8 +28,7 @@ __all__ = [
 
 def names() -> list[str]:
     """Names of all experiments, in alphabetical order."""
-    found = [m.name for m in pkgutil.iter_modules(__path__)]
-    return sorted(name.replace("_", "-") for name in found if name not in _INTERNAL)
+    return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__))
 
 
 def get(name: str) -> Experiment:
@@ -46,4 +41,35 @@ def get(name: str) -> Experiment:
     return experiment
 
 
-from bnbook.experiments.runner import run  # noqa: E402  (needs get and names)
+def run(
+    name: str,
+    scale: str | None = None,
+    *,
+    seeds: int | Sequence[int] | None = None,
+    device: str = "cpu",
+    executor: Executor | None = None,
+    progress: bool = True,
+    store: Store | None = None,
+) -> xr.Dataset:
+    """The record of experiment `name`: loaded if it is stored, else trained, measured and stored.
+
+    scale      "smoke", "book" or "paper"; None is `$BNBOOK_SCALE`, or "book"
+    seeds      how many, or which, instead of those of the scale
+    device     where networks train; "cuda" runs the groups one after the other
+    executor   any `concurrent.futures.Executor`; None is a local process a core, memory allowing
+    store      None is `Store.default()`
+
+    Each finished group is stored at once: a run that is interrupted, or whose store is full,
+    goes on from there when it is called again. The store is tried before anything is computed.
+    Where two processes want the same record, such as two pages of the book, one makes it and the
+    other says that it waits.
+    """
+    return runner.run(
+        get(name),
+        scale,
+        seeds=seeds,
+        device=device,
+        executor=executor,
+        progress=progress,
+        store=store,
+    )

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.func import vmap
 
 from bnbook import data, norms
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
 from bnbook.nets import MLP, Layer, MultilayerPerceptron
 from bnbook.norms.noise_laws import variance_noise
+from bnbook.study import Experiment, Measurement
 from bnbook.train import descend
 
 VALUES = ("law", "Gaussian", "none", "batch")

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from bnbook import data, norms
 from bnbook.data import Dataset, Split
-from bnbook.experiments.base import Comparison, Experiment
 from bnbook.factors import Factors, name_of
 from bnbook.nets import MLP
 from bnbook.probes import Snapshot, accuracy, gradient_norm
 from bnbook.probes.base import SPLITS, STATISTICS
+from bnbook.study import Comparison, Experiment
 from bnbook.train import SGD, Member
 from bnbook.train.population import Population
 

@@ -10,9 +10,9 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed, names_of
 from bnbook.norms.laws import effective_count
+from bnbook.study import Experiment, Measurement
 
 ARMS = crossed(estimate=("counted", "measured", "from correlations"))
 

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from bnbook import data
 from bnbook.data import Dataset
-from bnbook.experiments.base import Comparison, Experiment, draws
 from bnbook.factors import Factors, name_of
 from bnbook.nets import MLP
 from bnbook.probes import accuracy
 from bnbook.probes.base import SPLITS, STATISTICS
+from bnbook.study import Comparison, Experiment, draws
 from bnbook.train import SGD, Member, Sampler, Sequences, Shuffled
 from bnbook.train.population import Population
 

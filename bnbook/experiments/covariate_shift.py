@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
+from bnbook.study import Experiment, Measurement
 
 FITS = ("source", "weighted", "target")
 DOMAINS = ("source", "target")

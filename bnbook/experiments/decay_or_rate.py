@@ -9,10 +9,10 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data, probes
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import names_of
 from bnbook.nets import MLP
 from bnbook.probes import Snapshot
+from bnbook.study import Experiment, Measurement
 from bnbook.train import Member, Population, log_spaced
 from bnbook.train.optimizers import Tensors, per_member
 

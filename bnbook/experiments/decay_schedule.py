@@ -11,10 +11,10 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
 from bnbook.nets import MLP, MultilayerPerceptron
 from bnbook.norms.laws import scale_gauge
+from bnbook.study import Experiment, Measurement
 
 SCHEDULES = ("neither", "weight decay", "growing learning rate")
 FIRST = "layers.0.linear.weight"

@@ -10,11 +10,11 @@ import torch
 import xarray as xr
 
 from bnbook import data
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed, names_of
 from bnbook.nets import MLP
 from bnbook.probes.one_pass import one_pass
 from bnbook.probes.representation import effective_rank, orthogonality_gap
+from bnbook.study import Experiment, Measurement
 
 ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
 ARMS = crossed(activation=ACTIVATIONS, norm=("none", "batch"))

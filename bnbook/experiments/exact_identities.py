@@ -10,11 +10,11 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
 from bnbook.folding import fold
 from bnbook.nets import MLP, Layer, MultilayerPerceptron
 from bnbook.norms.batch import BatchNorm
+from bnbook.study import Experiment, Measurement
 
 NORMS = ("none", "batch")
 WHERE = ("the same batch", "a fresh batch", "population statistics")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bnbook import probes
-from bnbook.experiments.base import Experiment
 from bnbook.nets import MLP
+from bnbook.study import Experiment
 from bnbook.train import Arm, FewClasses, Plan, Shuffled
 
 NORMS: dict[str, tuple[tuple[str, Any], ...]] = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bnbook import probes
-from bnbook.experiments.base import Experiment
 from bnbook.factors import Factors
 from bnbook.nets import MLP, Spec
+from bnbook.study import Experiment
 from bnbook.train import Arm, Plan, log_spaced
 
 WIDTHS = (100, 100)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bnbook import probes
-from bnbook.experiments.base import Experiment
 from bnbook.nets import MLP
+from bnbook.study import Experiment
 from bnbook.train import Arm, Plan, log_spaced
 
 ARMS = ("none", "batch", "noisy-batch")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
 from bnbook.norms import noise_laws as laws
+from bnbook.study import Experiment, Measurement
 
 FOUND = ("measured", "law")
 FINE = 40

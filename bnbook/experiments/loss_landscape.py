@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bnbook import probes
-from bnbook.experiments.base import Experiment
 from bnbook.nets import MLP, VGG, Spec
+from bnbook.study import Experiment
 from bnbook.train import Arm, Plan, log_spaced
 
 NORMS = ("none", "batch")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bnbook import probes
-from bnbook.experiments.base import Experiment
 from bnbook.experiments.loss_landscape import arms
 from bnbook.probes.slices import LossSlice
+from bnbook.study import Experiment
 from bnbook.train import Plan
 
 DEPTHS = ("4 layers", "12 layers")

@@ -11,9 +11,9 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data, norms
-from bnbook.experiments.base import Comparison, Experiment, ExperimentError, draws
 from bnbook.factors import Factors, crossed
 from bnbook.nets import MLP, Network
+from bnbook.study import Comparison, Experiment, ExperimentError, draws
 from bnbook.text import unknown
 from bnbook.train import SGD, Member
 from bnbook.train.population import Population

@@ -10,9 +10,9 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
 from bnbook.norms.batch import moments, standardise
+from bnbook.study import Experiment, Measurement
 from bnbook.train import log_spaced
 
 WHERE = ("outside the gradient", "outside, without γ and β", "inside the gradient")

@@ -8,9 +8,9 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
 from bnbook.norms.laws import naive_normalization
+from bnbook.study import Experiment, Measurement
 
 WHERE = ("outside the gradient", "inside the gradient")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bnbook.experiments.base import Experiment
 from bnbook.nets import VGG
 from bnbook.probes import Probe
 from bnbook.probes.accuracy import Accuracy
 from bnbook.probes.drift import WassersteinDrift
 from bnbook.probes.walk import EffectiveSmoothness, GradientChange, LossVariation, Mode
+from bnbook.study import Experiment
 from bnbook.train import SGD, Arm, Plan, log_spaced
 
 ARMS = ("none", "batch", "noisy-batch")

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.func import functional_call, vmap
 
 from bnbook import data, norms
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
 from bnbook.nets import MLP
+from bnbook.study import Experiment, Measurement
 from bnbook.train import descend
 
 NORMS = ("batch",)

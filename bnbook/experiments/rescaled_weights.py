@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.func import vmap
 
 from bnbook import data, probes
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
 from bnbook.nets import MLP
 from bnbook.probes.curvature import MEASURES, fixed_batches, mean_loss, ritz
+from bnbook.study import Experiment, Measurement
 from bnbook.train import SGD, Member, Population
 
 

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from bnbook import data, probes
 from bnbook.data import Dataset, Split
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import Factors, names_of
 from bnbook.nets import MLP
 from bnbook.probes.accuracy import logits_of
+from bnbook.study import Experiment, Measurement
 from bnbook.train import SGD, Member, Population, log_spaced
 
 Tensors = dict[str, Tensor]

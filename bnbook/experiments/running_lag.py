@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 import xarray as xr
 
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed, names_of
 from bnbook.norms.batch import BatchNorm
 from bnbook.norms.laws import ema_lag
+from bnbook.study import Experiment, Measurement
 
 MOMENTA = (0.5, 0.1, 0.01)
 ARMS = crossed(α=MOMENTA)

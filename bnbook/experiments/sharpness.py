@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bnbook import probes
-from bnbook.experiments.base import Experiment
 from bnbook.experiments.loss_landscape import arms
+from bnbook.study import Experiment
 from bnbook.train import Plan
 
 PROBES = (

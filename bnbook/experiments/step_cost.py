@@ -12,8 +12,8 @@ import torch.nn.functional as F
 import xarray as xr
 from torch import nn
 
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
+from bnbook.study import Experiment, Measurement
 
 NORMS = ("none", "batch")
 

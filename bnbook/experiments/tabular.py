@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bnbook import probes
-from bnbook.experiments.base import Experiment
 from bnbook.factors import crossed
 from bnbook.nets import MLP
+from bnbook.study import Experiment
 from bnbook.train import Arm, Plan, Tuned, log_spaced
 
 PROBES = ("accuracy", "class_auc", "roc_curve", "recall")

@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 
 from bnbook.data import bayes_net
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
 from bnbook.probes.one_vs_rest import GRID, area_and_curve
+from bnbook.study import Experiment, Measurement
 
 ARM = "best possible"
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bnbook.experiments.base import Experiment
 from bnbook.factors import Factors
 from bnbook.nets import VGG, ResNet, Spec
 from bnbook.probes.accuracy import Accuracy, Loss
 from bnbook.probes.weight_norm import WeightNorm
+from bnbook.study import Experiment
 from bnbook.train import SGD, Arm, FlipAndCrop, Plan, StepDecay, log_spaced
 
 NORMS = ("none", "batch")

@@ -9,9 +9,9 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import Factors, crossed, names_of
 from bnbook.nets import MLP
+from bnbook.study import Experiment, Measurement
 from bnbook.train import descend, log_spaced
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")

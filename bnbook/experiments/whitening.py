@@ -14,9 +14,9 @@ import torch.nn.functional as F
 import xarray as xr
 
 from bnbook import data
-from bnbook.experiments.base import Experiment, Measurement
 from bnbook.factors import crossed
 from bnbook.nets import MLP, MultilayerPerceptron
+from bnbook.study import Experiment, Measurement
 
 NORMS = ("none", "batch", "whitening-zca", "whitening-iterative")
 WINDOW = 5  # steps over which the training loss is averaged before it is compared with the target

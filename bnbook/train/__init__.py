@@ -1,6 +1,7 @@
 """Training many networks at once, and what is decided before it starts."""
 
 from bnbook.train.alone import descend
+from bnbook.train.arm import Arm, Member, Tuned
 from bnbook.train.augmentation import FlipAndCrop
 from bnbook.train.batches import (
     Augmentation,
@@ -11,6 +12,7 @@ from bnbook.train.batches import (
     Shuffled,
 )
 from bnbook.train.errors import PlanError
+from bnbook.train.group import Group
 from bnbook.train.optimizers import (
     SGD,
     Adam,
@@ -20,7 +22,7 @@ from bnbook.train.optimizers import (
     FixedLength,
     Optimizer,
 )
-from bnbook.train.plan import Arm, Group, Member, Plan, Tuned, log_spaced
+from bnbook.train.plan import Plan, log_spaced
 from bnbook.train.population import Population
 from bnbook.train.schedules import Constant, Schedule, StepDecay
 from bnbook.train.starts import FrozenStatistics, Standardised, Start, TakeReference

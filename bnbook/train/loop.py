@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,9 +14,18 @@ from bnbook import data
 from bnbook.probes import Probe
 from bnbook.probes.base import coords
 from bnbook.progress import Progress
-from bnbook.train.plan import Group
+from bnbook.train.group import Group
 from bnbook.train.population import Population, populate
 from bnbook.train.tuning import tuned
+
+
+@dataclass(frozen=True)
+class Training(Group):
+    """A group as a task: the unit of work, of interruption and of resuming."""
+
+    def __call__(self, *, device: str, progress: Progress | None) -> xr.Dataset:
+        """Train the members; see `train`."""
+        return train(self, device=device, progress=progress)
 
 
 def train(group: Group, *, device: str = "cpu", progress: Progress | None = None) -> xr.Dataset:

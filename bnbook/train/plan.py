@@ -4,155 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-import xarray as xr
-
-from bnbook.factors import Factors, name_of, names_of
-from bnbook.nets import Spec
+from bnbook.factors import Factors, names_of
 from bnbook.probes import Probe
-from bnbook.progress import Progress
-from bnbook.train.batches import Augmentation, Sampler, Shuffled
+from bnbook.train.arm import Arm, Member, Tuned
 from bnbook.train.errors import PlanError
-from bnbook.train.optimizers import SGD, Optimizer
-from bnbook.train.schedules import Constant, Schedule
+from bnbook.train.loop import Training
 
 MEMBERS_PER_GROUP = 8
 """Networks that train as one task: enough for stacking to pay, few enough to lose little."""
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """A learning rate found by trying: `Tuned((0.03, 0.1, 0.3), seeds=(100, 101), steps=300)`.
-
-    Every rate is tried with every one of `seeds`, which must not be seeds of the study, for
-    `steps` updates on four fifths of the training examples. The arm then takes the rate whose
-    networks, by population statistics, are right most often on the last fifth, on average over
-    the seeds; of equal ones the smallest.
-    """
-
-    rates: tuple[float, ...]
-    seeds: tuple[int, ...]
-    steps: int
-
-    def __post_init__(self) -> None:
-        if len(set(self.rates)) < 2 or not self.seeds or self.steps < 1:
-            raise PlanError(f"{self}: give two rates or more, a seed or more, and a step or more")
-        for rate in self.rates:
-            _must_be_a_rate(rate)
-
-    @property
-    def work(self) -> int:
-        """Steps of all that is tried."""
-        return len(self.rates) * len(self.seeds) * self.steps
-
-
-def _must_be_a_rate(rate: float, of: str = "") -> None:
-    if not (rate > 0 and math.isfinite(rate)):
-        raise PlanError(f"{of}learning rate {rate} is not > 0")
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One setting compared in a figure; two arms differ in exactly what their factors say.
-
-    factors         the level of each factor that the arm sets, {"norm": "batch", "m": 4}: they are
-                    coordinates of its record, and its name follows from them
-    steps           updates, when not those of the plan; looks beyond them are NaN
-    schedule        how the learning rate changes during the run
-    sampler         which examples make a batch
-    augmentation    what is done to the examples of a batch, or None
-    """
-
-    factors: Factors
-    net: Spec
-    learning_rate: float | Tuned
-    batch_size: int
-    optimizer: Optimizer = SGD()
-    steps: int | None = None
-    schedule: Schedule = Constant()
-    sampler: Sampler = Shuffled()
-    augmentation: Augmentation | None = None
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.learning_rate, Tuned):
-            _must_be_a_rate(self.learning_rate, f"arm {self.name!r}: ")
-        if self.batch_size < 1:
-            raise PlanError(f"arm {self.name!r}: batch size {self.batch_size} is not ≥ 1")
-        if self.steps is not None and self.steps < 1:
-            raise PlanError(f"arm {self.name!r}: {self.steps} steps; give 1 or more, or None")
-
-    @property
-    def name(self) -> str:
-        """The factors in words, see `bnbook.factors.name_of`."""
-        return name_of(self.factors)
-
-    @property
-    def tuning(self) -> Tuned | None:
-        """How the learning rate is found, when it is not given."""
-        return self.learning_rate if isinstance(self.learning_rate, Tuned) else None
-
-    @property
-    def stacking(self) -> tuple[object, ...]:
-        """Arms that agree in this can train in one population; a tuned arm trains by itself."""
-        alone = (self.name, self.learning_rate) if self.tuning else None
-        shared = (getattr(self, f.name) for f in fields(self) if f.name not in _EACH_ITS_OWN)
-        return (alone, *shared)
-
-
-_EACH_ITS_OWN = ("factors", "learning_rate")
-"""What members of one population may differ in."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One network: an arm with a seed, which fixes initial weights and the order of the data."""
-
-    arm: str
-    seed: int
-    learning_rate: float | Tuned
-
-
-@dataclass(frozen=True)
-class Group:
-    """Members of one shape, trained together; the unit of work, of interruption and of resuming."""
-
-    data: str
-    net: Spec
-    optimizer: Optimizer
-    batch_size: int
-    members: tuple[Member, ...]
-    steps: int
-    probes: tuple[Probe, ...]
-    probe_steps: tuple[int, ...]
-    schedule: Schedule = Constant()
-    sampler: Sampler = Shuffled()
-    augmentation: Augmentation | None = None
-
-    @property
-    def tuning(self) -> Tuned | None:
-        """How the learning rate of its one arm is found, when it is not given."""
-        rate = self.members[0].learning_rate
-        return rate if isinstance(rate, Tuned) else None
-
-    @property
-    def work(self) -> int:
-        """Steps of all members together, and of what is tried before, for progress bars."""
-        return self.steps * len(self.members) + (self.tuning.work if self.tuning else 0)
-
-    @property
-    def label(self) -> str:
-        """For progress bars: the arms and the seeds."""
-        arms = list(dict.fromkeys(m.arm for m in self.members))
-        seeds = sorted({m.seed for m in self.members})
-        return f"{', '.join(arms)} · seeds {seeds[0]}–{seeds[-1]}"
-
-    def __call__(self, *, device: str, progress: Progress | None) -> xr.Dataset:
-        """Train the members; see `bnbook.train.loop.train`."""
-        from bnbook.train.loop import train
-
-        return train(self, device=device, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -207,7 +69,7 @@ class Plan:
         tuning = f", {tried:,} steps of tuning" if tried else ""
         return f"{networks} networks × {steps} steps{tuning}"
 
-    def tasks(self) -> list[Group]:
+    def tasks(self) -> list[Training]:
         """Members that can stack, in groups of at most `MEMBERS_PER_GROUP`, evenly filled."""
         stacks = groupby(sorted(self.arms, key=_stack_order), key=_stack_order)
         groups = []
@@ -220,9 +82,9 @@ class Plan:
                 groups.append(self._group(arms[0], tuple(members[start : start + size])))
         return groups
 
-    def _group(self, arm: Arm, members: tuple[Member, ...]) -> Group:
+    def _group(self, arm: Arm, members: tuple[Member, ...]) -> Training:
         steps = arm.steps or self.steps
-        return Group(
+        return Training(
             data=self.data,
             net=arm.net,
             optimizer=arm.optimizer,

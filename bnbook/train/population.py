@@ -15,10 +15,11 @@ from bnbook.data import Dataset
 from bnbook.nets import Network, Spec
 from bnbook.nets.members import gradients_of, laid_out
 from bnbook.probes import Snapshot
+from bnbook.train.arm import Member
 from bnbook.train.batches import Augmentation, Batches, Sampler
 from bnbook.train.errors import PlanError
+from bnbook.train.group import Group
 from bnbook.train.optimizers import Optimizer, Tensors
-from bnbook.train.plan import Group, Member
 from bnbook.train.schedules import Constant, Schedule
 from bnbook.train.starts import Start
 

@@ -9,8 +9,9 @@ import torch
 from bnbook.data import Dataset, Split
 from bnbook.probes.accuracy import predictions
 from bnbook.progress import Progress
+from bnbook.train.arm import Member
 from bnbook.train.errors import PlanError
-from bnbook.train.plan import Group, Member
+from bnbook.train.group import Group
 from bnbook.train.population import Population, populate
 
 TRAINED_ON = 0.8

@@ -9,8 +9,8 @@ from scipy.stats import norm
 
 from bnbook import experiments
 from bnbook.experiments.covariate_shift import Cats
-from bnbook.experiments.runner import Origin, modules_of
 from bnbook.factors import names_of
+from bnbook.study.runner import Origin, modules_of
 
 
 @pytest.mark.parametrize("name", experiments.names())

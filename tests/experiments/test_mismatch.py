@@ -9,9 +9,9 @@ from scipy import ndimage
 
 from bnbook import data, experiments
 from bnbook.experiments import ExperimentError
-from bnbook.experiments.base import draws
 from bnbook.experiments.mismatch import STRENGTHS, Mismatch
 from bnbook.nets import MLP
+from bnbook.study.base import draws
 
 DIGITS = data.load("mnist-5k").test
 

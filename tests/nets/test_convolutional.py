@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bnbook import norms
-from bnbook.experiments.runner import modules_of
 from bnbook.nets import VGG, NetError, Network, ResNet, Spec, Trace
 from bnbook.probes.base import ACTIVATION_SITES
+from bnbook.study.runner import modules_of
 
 SMALL_VGG = VGG(((4, 1), (6, 2)), norm="batch")
 SMALL_RESNET = ResNet(8, scale=0.25, norm="batch")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bnbook.experiments import machine
+from bnbook.study import machine
 
 
 @pytest.mark.parametrize(

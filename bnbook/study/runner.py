@@ -15,18 +15,18 @@ import xarray as xr
 from tqdm.auto import tqdm
 
 from bnbook import data, environment, norms
-from bnbook.experiments.base import SCALES, Experiment, ExperimentError, Plan, Task
-from bnbook.experiments.machine import processes
 from bnbook.factors import labelled, names_of
 from bnbook.nets import Spec
 from bnbook.progress import Progress
 from bnbook.record import assemble, describe, digest, provenance, source_digest
 from bnbook.store import Store
+from bnbook.study.base import SCALES, Experiment, ExperimentError, Plan, Task
+from bnbook.study.machine import processes
 from bnbook.text import unknown
 
 
 def run(
-    name: str,
+    experiment: Experiment,
     scale: str | None = None,
     *,
     seeds: int | Sequence[int] | None = None,
@@ -35,25 +35,11 @@ def run(
     progress: bool = True,
     store: Store | None = None,
 ) -> xr.Dataset:
-    """The record of experiment `name`: loaded if it is stored, else trained, measured and stored.
-
-    scale      "smoke", "book" or "paper"; None is `$BNBOOK_SCALE`, or "book"
-    seeds      how many, or which, instead of those of the scale
-    device     where networks train; "cuda" runs the groups one after the other
-    executor   any `concurrent.futures.Executor`; None is a local process a core, memory allowing
-    store      None is `Store.default()`
-
-    Each finished group is stored at once: a run that is interrupted, or whose store is full,
-    goes on from there when it is called again. The store is tried before anything is computed.
-    Where two processes want the same record, such as two pages of the book, one makes it and the
-    other says that it waits.
-    """
-    from bnbook.experiments import get
-
+    """The record of an experiment, see `bnbook.experiments.run`."""
     scale = scale or environment.scale()
     if scale not in SCALES:
         raise ExperimentError(unknown("scale", scale, SCALES))
-    experiment, store = get(name), store or Store.default()
+    store = store or Store.default()
     plan = experiment.plan(scale)
     if seeds is not None:
         plan = plan.with_seeds(range(seeds) if isinstance(seeds, int) else seeds)
@@ -63,12 +49,12 @@ def run(
     if record is not None:
         return record
     store.prepare()
-    with store.alone(key, _teller(name, progress)):
+    with store.alone(key, _teller(experiment.name, progress)):
         record = store.load(key)
         if record is not None:
             return record
         record = _measured(experiment, plan, origin, store, scale, device, executor, progress)
-        store.save(record, f"{name}--{scale}", key)
+        store.save(record, f"{experiment.name}--{scale}", key)
     for task in plan.tasks():
         store.drop(origin.key(task))
     return record

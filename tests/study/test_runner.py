@@ -15,9 +15,10 @@ import pytest
 import xarray as xr
 
 from bnbook import experiments
-from bnbook.experiments import Experiment, ExperimentError, Measurement, runner
+from bnbook.experiments import Experiment, ExperimentError, Measurement
 from bnbook.factors import crossed
 from bnbook.store import DamagedRecord, Store, StoreError
+from bnbook.study import runner
 
 CALLS: list[int] = []
 STOP_AT: set[int] = set()
@@ -63,7 +64,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def run(tmp_path: Path, **options: object) -> xr.Dataset:
-    return runner.run("made-up", "smoke", store=Store(tmp_path), progress=False, **options)  # type: ignore[arg-type]
+    return experiments.run("made-up", "smoke", store=Store(tmp_path), progress=False, **options)  # type: ignore[arg-type]
 
 
 def test_a_record_holds_every_arm_and_seed_and_says_where_it_comes_from(tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_a_store_that_cannot_be_written_is_found_before_anything_is_computed(
 def test_a_stored_record_is_read_where_nothing_can_be_written(tmp_path: Path) -> None:
     first = run(tmp_path / "published")
     store = Store(tmp_path / "own", others=(tmp_path / "published",))
-    again = runner.run("made-up", "smoke", store=store, progress=False)
+    again = experiments.run("made-up", "smoke", store=store, progress=False)
     xr.testing.assert_identical(again, first)
     assert not (tmp_path / "own").exists()
     assert CALLS == list(range(6))
@@ -210,7 +211,7 @@ def test_whoever_waits_says_for_whom(tmp_path: Path, capsys: pytest.CaptureFixtu
         first = callers.submit(run, tmp_path)
         while not list(tmp_path.glob(".*.lock")):
             time.sleep(0.01)
-        second = callers.submit(runner.run, "made-up", "smoke", store=Store(tmp_path))
+        second = callers.submit(experiments.run, "made-up", "smoke", store=Store(tmp_path))
         said = ""
         while "waiting" not in said and not second.done():
             time.sleep(0.01)
@@ -223,4 +224,4 @@ def test_whoever_waits_says_for_whom(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_an_unknown_scale_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="smoke"):
-        runner.run("made-up", "smok", store=Store(tmp_path))
+        experiments.run("made-up", "smok", store=Store(tmp_path))
