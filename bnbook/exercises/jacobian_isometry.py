@@ -13,7 +13,7 @@ from scipy.stats import norm
 
 from bnbook import experiments
 from bnbook.exercises import Exercise
-from bnbook.norms.laws import batch_norm_backward, gradient_growth
+from bnbook.laws import batch_norm_backward, gradient_growth
 from bnbook.outcomes.jacobian_isometry import nearer_to_one
 from bnbook.probes.representation import effective_rank
 
@@ -223,7 +223,7 @@ EXERCISES = (
         id="jac-9",
         check=taming_gamma,
         hints=(
-            "bnbook.norms.laws.gradient_growth(torch.tanh, gamma) is the rate; it grows with γ.",
+            "bnbook.laws.gradient_growth(torch.tanh, gamma) is the rate; it grows with γ.",
             "scipy.optimize.brentq finds where a function of one variable crosses 0.",
         ),
         wrong=1.0,

@@ -11,7 +11,7 @@ import torch
 
 from bnbook import experiments, norms
 from bnbook.exercises import Exercise
-from bnbook.norms import noise_laws as laws
+from bnbook.laws import noise as laws
 from bnbook.train import Plan
 
 TITLE = "Regularization noise"

@@ -12,8 +12,8 @@ from torch.func import vmap
 
 from bnbook import data, norms
 from bnbook.factors import crossed
+from bnbook.laws.noise import variance_noise
 from bnbook.nets import MLP, Layer, MultilayerPerceptron
-from bnbook.norms.noise_laws import variance_noise
 from bnbook.study import Experiment, Measurement
 from bnbook.train import descend
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bnbook import data
 from bnbook.factors import crossed, names_of
-from bnbook.norms.laws import effective_count
+from bnbook.laws import effective_count
 from bnbook.study import Experiment, Measurement
 
 ARMS = crossed(estimate=("counted", "measured", "from correlations"))

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from bnbook import data
 from bnbook.factors import crossed
+from bnbook.laws import scale_gauge
 from bnbook.nets import MLP, MultilayerPerceptron
-from bnbook.norms.laws import scale_gauge
 from bnbook.study import Experiment, Measurement
 
 SCHEDULES = ("neither", "weight decay", "growing learning rate")

@@ -11,9 +11,9 @@ import xarray as xr
 
 from bnbook import data
 from bnbook.factors import Factors, Level, names_of
+from bnbook.laws import gradient_growth, linear_growth
 from bnbook.nets import ACTIVATIONS, MLP
 from bnbook.norms import Norm
-from bnbook.norms.laws import gradient_growth, linear_growth
 from bnbook.probes.one_pass import channel_variance, growth, one_pass, squared_mean
 from bnbook.study import Experiment, Measurement
 

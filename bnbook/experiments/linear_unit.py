@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bnbook.factors import crossed
-from bnbook.norms import noise_laws as laws
+from bnbook.laws import noise as laws
 from bnbook.study import Experiment, Measurement
 
 FOUND = ("measured", "law")

@@ -9,7 +9,7 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook.factors import crossed
-from bnbook.norms.laws import naive_normalization
+from bnbook.laws import naive_normalization
 from bnbook.study import Experiment, Measurement
 
 WHERE = ("outside the gradient", "inside the gradient")

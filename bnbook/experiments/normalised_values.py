@@ -12,8 +12,8 @@ from scipy import special
 
 from bnbook import data, norms
 from bnbook.factors import Factors, name_of
+from bnbook.laws import small_batch_law
 from bnbook.nets import MLP, Network, Trace
-from bnbook.norms.laws import small_batch_law
 from bnbook.study import Comparison, Experiment
 from bnbook.train import SGD, Member
 from bnbook.train.population import Population

@@ -8,8 +8,8 @@ import torch
 import xarray as xr
 
 from bnbook.factors import crossed, names_of
+from bnbook.laws import ema_lag
 from bnbook.norms.batch import BatchNorm
-from bnbook.norms.laws import ema_lag
 from bnbook.study import Experiment, Measurement
 
 MOMENTA = (0.5, 0.1, 0.01)

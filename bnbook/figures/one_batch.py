@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 
 from bnbook.figures.figure import Figure
 from bnbook.figures.stems import stems
+from bnbook.laws import batch_norm_backward, kept_share
 from bnbook.norms.batch import moments, standardise
-from bnbook.norms.laws import batch_norm_backward, kept_share
 from bnbook.stats import number
 
 ROWS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bnbook.counter import hashed, uniform
 from bnbook.nets.base import NetError
 from bnbook.norms import Moded
-from bnbook.norms.counter import hashed, uniform
 
 
 class Dropout(Moded):

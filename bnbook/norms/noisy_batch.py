@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from bnbook.counter import hashed, normal, uniform
 from bnbook.norms.base import register
 from bnbook.norms.batch import BatchNorm
-from bnbook.norms.counter import hashed, normal, uniform
 
 
 @register("noisy-batch")

@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.func import functional_call
 
 from bnbook import norms
+from bnbook.counter import uniform
 from bnbook.data import Dataset
 from bnbook.nets import Network, Trace
 from bnbook.nets.members import gradients_of, over_members
-from bnbook.norms.counter import uniform
 
 Tensors = dict[str, Tensor]
 Statistics = Literal["batch", "population", "precise"]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bnbook.norms.counter import hashed, uniform
+from bnbook.counter import hashed, uniform
 from bnbook.train.errors import PlanError
 
 

@@ -18,8 +18,8 @@ from bnbook.experiments.ghost_dropout import BATCH_SIZE, GHOSTS, NETS
 from bnbook.experiments.linear_unit import Unit, measure
 from bnbook.experiments.one_logit import watched
 from bnbook.factors import name_of
+from bnbook.laws import noise as laws
 from bnbook.nets import MLP
-from bnbook.norms import noise_laws as laws
 from bnbook.outcomes.regularization_noise import at_matched_noise, exponent
 
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.func import grad, jacrev, vmap
 
-from bnbook import norms
-from bnbook.norms import laws
+from bnbook import laws, norms
 from bnbook.norms.affine import per_channel
 from bnbook.norms.batch import moments, standardise
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bnbook import norms
-from bnbook.norms.counter import hashed, normal, uniform
+from bnbook.counter import hashed, normal, uniform
 
 MANY = 4000
 

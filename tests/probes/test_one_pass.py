@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from bnbook.laws import gradient_growth, linear_growth
 from bnbook.nets import ACTIVATIONS, MLP
-from bnbook.norms.laws import gradient_growth, linear_growth
 from bnbook.probes.one_pass import channel_variance, growth, one_pass, squared_mean
 
 

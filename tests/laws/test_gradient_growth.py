@@ -13,7 +13,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from torch import Tensor
 
-from bnbook.norms.laws import batch_norm_backward, gradient_growth, linear_growth
+from bnbook.laws import batch_norm_backward, gradient_growth, linear_growth
 
 
 def test_a_linear_layer_does_not_grow() -> None:

@@ -8,8 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad
 
-from bnbook import norms
-from bnbook.norms import laws
+from bnbook import laws, norms
 
 
 class Small(nn.Module):

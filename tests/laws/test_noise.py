@@ -9,8 +9,8 @@ import pytest
 from scipy.integrate import quad
 from scipy.stats import chi2, norm
 
+from bnbook.laws import noise as laws
 from bnbook.norms import NormError
-from bnbook.norms import noise_laws as laws
 
 SIZES = [3, 4, 8, 32]
 BATCHES = 400_000

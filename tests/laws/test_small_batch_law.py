@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from bnbook.laws import small_batch_law
 from bnbook.norms import NormError
-from bnbook.norms.laws import small_batch_law
 
 
 def normalised(m: int, batches: int, seed: int = 0) -> np.ndarray:
