@@ -15,10 +15,20 @@ if TYPE_CHECKING:
     from bnbook.exercises import check as check
     from bnbook.experiments import run as run
     from bnbook.folding import fold as fold
+    from bnbook.measuring import measure as measure
+    from bnbook.measuring import watch as watch
+    from bnbook.nets import adopt as adopt
 
 __version__ = "0.1.0"
 
-_HOME = {"run": "experiments", "check": "exercises", "fold": "folding"}
+_HOME = {
+    "adopt": "nets",
+    "check": "exercises",
+    "fold": "folding",
+    "measure": "measuring",
+    "run": "experiments",
+    "watch": "measuring",
+}
 _SUBMODULES = (
     "claims",
     "data",

@@ -19,11 +19,13 @@ from typing import Any
 
 from bnbook import environment
 from bnbook.data.base import DataError, Dataset, Raw, Source, Split, from_tensors
+from bnbook.data.batches import Batched, from_batches
 from bnbook.data.folders import FOLDER, read_folder
 from bnbook.text import unknown
 
 __all__ = [
     "FOLDER",
+    "Batched",
     "DataError",
     "Dataset",
     "Raw",
@@ -31,6 +33,7 @@ __all__ = [
     "Split",
     "describe",
     "fetch",
+    "from_batches",
     "from_tensors",
     "load",
     "names",

@@ -1,5 +1,6 @@
 """Networks from frozen specifications."""
 
+from bnbook.nets.adopted import AdoptedNetwork, AdoptError, adopt
 from bnbook.nets.base import ACTIVATIONS, NetError, Network, Spec, Trace
 from bnbook.nets.convolution import ConvLayer
 from bnbook.nets.dropout import Dropout
@@ -13,6 +14,8 @@ __all__ = [
     "MLP",
     "ORDERS",
     "VGG",
+    "AdoptError",
+    "AdoptedNetwork",
     "ConvLayer",
     "Dropout",
     "Layer",
@@ -26,4 +29,5 @@ __all__ = [
     "Trace",
     "VGGNet",
     "WithReference",
+    "adopt",
 ]

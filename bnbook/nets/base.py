@@ -42,7 +42,12 @@ class Trace:
 
 
 class Network(nn.Module, ABC):
-    """A classifier, (N, …) → logits (N, classes); with `trace=True` the `Trace` of the pass."""
+    """A classifier, (N, …) → logits (N, classes); with `trace=True` the `Trace` of the pass.
+
+    `stacks` says whether `torch.func.vmap` can be trusted with it, so that members can be stacked.
+    """
+
+    stacks: bool = True
 
     @abstractmethod
     def forward(self, x: Tensor, trace: bool = False) -> Tensor | Trace: ...
@@ -50,6 +55,10 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def weight_names(self) -> list[str]:
         """Parameter names of the linear maps' weights, first layer first, the head last."""
+
+    def layer_prefixes(self, weight: str) -> tuple[str, ...]:
+        """How the names of all parameters begin that are of the layer of a weight."""
+        return (weight.removesuffix("linear.weight"),)
 
     @abstractmethod
     def chains(self) -> list[list[Any]]:

@@ -27,6 +27,8 @@ Gradient = Callable[..., tuple[Tensors, Tensor]]
 
 def one_by_one(net: nn.Module) -> bool:
     """Whether members shaped like `net` are better taken one after the other where it lies."""
+    if not getattr(net, "stacks", True):
+        return True
     device = next(net.parameters()).device
     return device.type == "cpu" and any(isinstance(m, nn.Conv2d) for m in net.modules())
 

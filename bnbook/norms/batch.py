@@ -74,9 +74,10 @@ class BatchNorm(RunningNorm):
 
     def population_map(self) -> tuple[Tensor, Tensor]:
         scale = torch.rsqrt(self.running_var + self.eps)
-        if self.weight is None or self.bias is None:
-            return scale, -self.running_mean * scale
-        return self.weight * scale, self.bias - self.running_mean * (self.weight * scale)
+        if self.weight is not None:
+            scale = self.weight * scale
+        shift = -self.running_mean * scale
+        return scale, shift if self.bias is None else self.bias + shift
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         return self.running_mean, self.running_var

@@ -72,7 +72,11 @@ def logits_of(s: Snapshot, buffers: Tensors, batches: Tensor, mode: norms.Mode) 
     def forward(params: Tensors, buffers: Tensors, x: Tensor) -> Tensor:
         return functional_call(s.net, (params, buffers), (x,))
 
-    over_batches = vmap(forward, in_dims=(None, None, 0))
+    def one_after_the_other(params: Tensors, buffers: Tensors, batches: Tensor) -> Tensor:
+        return torch.stack([forward(params, buffers, x) for x in batches])
+
+    stacked = vmap(forward, in_dims=(None, None, 0))
+    over_batches = stacked if s.net.stacks else one_after_the_other
     with norms.using(s.net, mode):
         of_all = over_members(s.net, over_batches, (0, 0, None))
         return of_all(s.params, buffers, batches).flatten(1, 2)

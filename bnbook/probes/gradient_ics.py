@@ -18,7 +18,7 @@ def gradient_pairs(s: Snapshot) -> list[tuple[Tensor, Tensor]]:
     """
     pairs = []
     for i, name in enumerate(s.weight_names):
-        below = tuple(weight.removesuffix("linear.weight") for weight in s.weight_names[:i])
+        below = tuple(p for weight in s.weight_names[:i] for p in s.net.layer_prefixes(weight))
         params = {
             key: s.next_params[key] if key.startswith(below) else value
             for key, value in s.params.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,8 @@ from bnbook import data
 from bnbook.probes import Probe
 from bnbook.probes.base import coords
 from bnbook.progress import Progress
-from bnbook.train.group import Group
-from bnbook.train.population import Population, populate
+from bnbook.train.group import Group, Member
+from bnbook.train.population import populate
 from bnbook.train.tuning import tuned
 
 
@@ -54,29 +55,41 @@ def train(group: Group, *, device: str = "cpu", progress: Progress | None = None
         population.step()
         if progress:
             progress(len(group.members))
-    return _labelled(group, population, seen)
+    return labelled(
+        group.members, group.probes, seen, sorted(looks), population.diverged_at, group.steps
+    )
 
 
-def _labelled(group: Group, population: Population, seen: dict[str, list[Tensor]]) -> xr.Dataset:
-    """(arm, seed, step, …), with NaN from where a member had diverged."""
-    diverged_at = population.diverged_at.cpu().double()
-    steps = torch.tensor(sorted(group.probe_steps), dtype=torch.float64)
+def labelled(
+    members: Sequence[Member],
+    probes: Sequence[Probe],
+    seen: dict[str, list[Tensor]],
+    looks: Sequence[int],
+    diverged_at: Tensor,
+    updates: int,
+) -> xr.Dataset:
+    """What probes saw of members at some steps, (arm, seed, step, …), NaN after they diverged.
+
+    `seen` holds, for each probe's name, what it gave at each of `looks`, (member, *dims).
+    """
+    diverged_at = diverged_at.cpu().double()
+    steps = torch.tensor(list(looks), dtype=torch.float64)
     lost = steps[None, :] > diverged_at[:, None].nan_to_num(nan=math.inf)
-    rates = torch.tensor([m.learning_rate for m in group.members], dtype=torch.float64)
+    rates = torch.tensor([m.learning_rate for m in members], dtype=torch.float64)
     variables = {
         "diverged_at": _of_members(diverged_at, "step", "diverged at"),
         "learning_rate": _of_members(rates, "1", "learning rate"),
-        "steps": _of_members(torch.full_like(rates, group.steps), "step", "updates"),
+        "steps": _of_members(torch.full_like(rates, updates), "step", "updates"),
     }
-    for probe in group.probes:
+    for probe in probes:
         values = torch.stack(seen[probe.name], dim=1)
         values[lost] = math.nan
         variables[probe.name] = _variable(probe, values)
     record = xr.merge([xr.Dataset({name: v}) for name, v in variables.items()], join="outer")
     record = record.assign_coords(
-        arm=("member", [m.arm for m in group.members]),
-        seed=("member", [m.seed for m in group.members]),
-        step=("step", sorted(group.probe_steps), {"long_name": "updates"}),
+        arm=("member", [m.arm for m in members]),
+        seed=("member", [m.seed for m in members]),
+        step=("step", list(looks), {"long_name": "updates"}),
     )
     record = record.set_index(member=["arm", "seed"]).unstack("member")
     return record.transpose("arm", "seed", "step", ...)
