@@ -244,7 +244,9 @@ def _order_of_use(model: nn.Module, example: Tensor | None) -> list[str]:
         if graphs.is_activation(module) and hasattr(module, "inplace"):
             module.inplace = False  # type: ignore[assignment]  # or the hooks would see its input changed
     calls: list[str] = []
-    names: dict[nn.Module, str] = {m: name for name, m in model.named_modules() if isinstance(m, LINEAR)}
+    names: dict[nn.Module, str] = {
+        m: name for name, m in model.named_modules() if isinstance(m, LINEAR)
+    }
     with ExitStack() as hooks, _flag(model, False), torch.no_grad():
         modes = [(m, m.mode) for m in model.modules() if isinstance(m, Moded)]
         for layer, mode in modes:
