@@ -12,8 +12,8 @@ from torch import Tensor, fx, nn
 
 from bnbook.nets import sites as graphs
 from bnbook.nets.base import NetError, Network, Trace
+from bnbook.nets.chains import LINEAR, Graph, graph_of
 from bnbook.nets.dropout import Dropout
-from bnbook.nets.graph import LINEAR, Chain, GraphError, graph_of
 from bnbook.nets.sites import Recorder, Site
 from bnbook.norms import Moded, Norm, NormError
 from bnbook.norms.batch import BatchNorm
@@ -96,16 +96,9 @@ class AdoptedNetwork(Network):
         norms = [name for site in self.sites if site.name == layer for name in site.norms]
         return tuple(f"model.{name}." for name in (layer, *norms))
 
-    def chains(self) -> list[Chain]:
+    def chains(self) -> Graph:
         """The ways of the data, for `bnbook.fold`; a `GraphError` where they cannot be told."""
-        graph = graph_of(self.model)
-        for name in self.layers:
-            if graph.reads(self.model.get_submodule(name)):
-                raise GraphError(
-                    f"the network uses a tensor of {name!r} outside that layer's own call, as tied "
-                    "weights do"
-                )
-        return graph.chains
+        return graph_of(self.model)
 
 
 def _checked(logits: Any) -> Tensor:

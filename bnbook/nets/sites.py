@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from bnbook.nets.graph import LINEAR
+from bnbook.nets.chains import LINEAR
 from bnbook.norms import Moded, Norm
 
 SUMS = {torch.add, torch.sub, add, iadd, sub, isub, "add", "add_", "sub", "sub_"}
