@@ -61,7 +61,7 @@ class Network(nn.Module, ABC):
         return (weight.removesuffix("linear.weight"),)
 
     @abstractmethod
-    def chains(self) -> list[list[Any]]:
+    def chains(self) -> Any:
         """The ways of the data, for `bnbook.fold`: in each, steps without a side branch."""
 
 

@@ -15,7 +15,8 @@ from bnbook import data
 from bnbook.probes import Probe
 from bnbook.probes.base import coords
 from bnbook.progress import Progress
-from bnbook.train.group import Group, Member
+from bnbook.train.arm import Member
+from bnbook.train.group import Group
 from bnbook.train.population import populate
 from bnbook.train.tuning import tuned
 
