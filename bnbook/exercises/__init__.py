@@ -3,8 +3,10 @@
 One file a chapter: `covariate_shift.py` lists the exercises of the page `covariate-shift` in
 `EXERCISES`, a tuple of `Exercise`, and is found by itself.
 
-    >>> check("shift-1", ...)  # doctest: +SKIP
-    ○ shift-1: not attempted yet. Expected: a number.
+    >>> check("ex-shift-1")
+    ○ ex-shift-1: not attempted yet (warm-up, about 3 minutes). Expected: a number.
+    >>> check("ex-shift-1", 4.5)
+    ✓ ex-shift-1: right.
 
 How often an exercise was tried is remembered for the life of the process, by id: the first failed
 attempt gives its first hint, the next one the second. Passing it starts the count again.
@@ -17,10 +19,41 @@ from collections import Counter
 from typing import Any
 
 from bnbook import chapters
+from bnbook.exercises._answers import (
+    Answer,
+    Behaviour,
+    Called,
+    Case,
+    Choice,
+    Design,
+    Function,
+    Matching,
+    Numeric,
+    Unusable,
+)
 from bnbook.exercises._exercise import Exercise, ExerciseError, Feedback, is_stub
+from bnbook.exercises._words import shown
 from bnbook.text import unknown
 
-__all__ = ["Exercise", "ExerciseError", "Feedback", "catalogue", "check", "forget", "get"]
+__all__ = [
+    "Answer",
+    "Behaviour",
+    "Called",
+    "Case",
+    "Choice",
+    "Design",
+    "Exercise",
+    "ExerciseError",
+    "Feedback",
+    "Function",
+    "Matching",
+    "Numeric",
+    "Unusable",
+    "catalogue",
+    "check",
+    "forget",
+    "get",
+]
 
 _failures: Counter[str] = Counter()
 
@@ -37,6 +70,11 @@ def catalogue(chapter: str | None = None) -> dict[str, Exercise]:
 def get(exercise_id: str) -> Exercise:
     """The exercise called `exercise_id`; an unknown one is an `ExerciseError` with the nearest."""
     known = catalogue()
+    if not isinstance(exercise_id, str):
+        raise ExerciseError(
+            f"an exercise is named by text such as {next(iter(known))!r}, "
+            f"not by {shown(exercise_id)}; the answer comes second: check(id, answer)"
+        )
     if exercise_id not in known:
         raise ExerciseError(unknown("exercise", exercise_id, known))
     return known[exercise_id]
@@ -45,25 +83,26 @@ def get(exercise_id: str) -> Exercise:
 def check(exercise_id: str, answer: Any = ...) -> Feedback:
     """Say whether `answer` is right, and if not what is off, with one hint more each time.
 
-    The stub `...` and None are "not attempted yet" and count for nothing. An answer of the wrong
-    type, and a function that raises, are feedback too, never a traceback. The only error is an
-    `ExerciseError` for an exercise that does not exist.
+    The stub `...` and None are "not attempted yet". They count for nothing, and neither does an
+    answer that cannot be compared with the right one: of another type or shape, with NaN or an
+    infinity in it, or a function that raises. All of it is feedback, never a traceback; the only
+    error is an `ExerciseError` for an exercise that does not exist.
     """
     exercise = get(exercise_id)
+    expected = f"Expected: {exercise.expects}."
     if is_stub(answer):
-        message = f"not attempted yet. Expected: {exercise.expects}."
+        message = f"not attempted yet ({exercise.effort}). {expected}"
         return Feedback(exercise_id, False, False, message, answer=answer)
-    fault = exercise.fault(answer)
+    try:
+        fault = exercise.fault(answer)
+    except Unusable as reason:
+        return Feedback(exercise_id, False, False, f"{reason} {expected}", answer=answer)
     attempt = _failures[exercise_id] + 1
     if fault is None:
         forget(exercise_id)
         return Feedback(exercise_id, True, True, "right.", attempt=attempt, answer=answer)
     _failures[exercise_id] = attempt
-    hints = exercise.hints
-    hint = hints[min(attempt, len(hints)) - 1]
-    if attempt > len(hints):
-        hint += " (There are no more hints; the solution is below the exercise.)"
-    return Feedback(exercise_id, False, True, fault, hint, attempt, answer)
+    return Feedback(exercise_id, False, True, fault, _hint(exercise, attempt), attempt, answer)
 
 
 def forget(exercise_id: str | None = None) -> None:
@@ -72,3 +111,9 @@ def forget(exercise_id: str | None = None) -> None:
         _failures.clear()
     else:
         _failures.pop(exercise_id, None)
+
+
+def _hint(exercise: Exercise, attempt: int) -> str:
+    last = len(exercise.hints)
+    spent = " (There are no more hints; the solution is below the exercise.)"
+    return exercise.hints[min(attempt, last) - 1] + (spent if attempt > last else "")

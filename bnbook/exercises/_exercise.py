@@ -1,19 +1,21 @@
-"""What an exercise is, and what its checker says to a reader."""
+"""What an exercise is, and what is said to a reader about an answer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
 from dataclasses import dataclass, field
 from html import escape
-from types import CodeType, TracebackType
-from typing import Any
+from typing import Any, Literal
 
 from bnbook.chapters import Member
+from bnbook.exercises._answers import Answer, Unusable
+from bnbook.exercises._words import brief, described
 
 BOX = (
     "border-left:0.4em solid var(--bn-feedback, currentColor);padding:0.4em 1em;margin:0.5em 0;"
     "line-height:1.5"
 )
+Difficulty = Literal["warm-up", "practice", "challenge", "project"]
 
 
 class ExerciseError(ValueError):
@@ -24,31 +26,50 @@ class ExerciseError(ValueError):
 class Exercise(Member):
     """A question of the book that a reader can have checked.
 
-    `check` takes the answer and returns None if it is right, or a short sentence that says what is
-    off without saying what is right. It may assume an answer of the type that `expects` describes
-    ("a number", "a function of a batch x (m,) that returns (m,)"): where it raises, the reader is
-    told what was expected. `hints` are given one by one, a failed attempt each. `wrong` is an
-    answer readers typically give; the tests see that it fails.
+    `id` is ex-TOPIC-NUMBER, with the number that the page shows, as in ex-shift-3. `answer` says
+    what is right and what typical mistakes are told. `hints` are given one by one, a failed
+    attempt each. `wrong` is an answer readers typically give; the tests see that it fails.
+    `minutes` is what a reader who has followed the chapter needs.
     """
 
-    check: Callable[[Any], str | None]
+    answer: Answer
     hints: tuple[str, ...]
     wrong: Any
-    expects: str
+    difficulty: Difficulty
+    minutes: int
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not re.fullmatch(r"ex-[a-z]+-[1-9][0-9]*", self.id):
+            raise ExerciseError(f"exercise {self.id}: name it as in ex-shift-3, by its number")
         if not self.hints or not all(self.hints):
             raise ExerciseError(f"exercise {self.id}: give at least one hint, and no empty one")
-        if not self.expects:
+        if not self.answer.expects:
             raise ExerciseError(f"exercise {self.id}: say in `expects` what an answer looks like")
+        if self.minutes < 1:
+            raise ExerciseError(f"exercise {self.id}: {self.minutes} minutes; give 1 or more")
+
+    @property
+    def expects(self) -> str:
+        """What an answer looks like."""
+        return self.answer.expects
+
+    @property
+    def effort(self) -> str:
+        """How hard it is, and how long it takes: "warm-up, about 3 minutes"."""
+        return f"{self.difficulty}, about {self.minutes} minute{'s' * (self.minutes > 1)}"
 
     def fault(self, answer: Any) -> str | None:
-        """What is off with `answer`, None if nothing is; it never raises for a bad answer."""
+        """What is off with `answer`, None if nothing is; whatever cannot be compared is `Unusable`.
+
+        No answer raises anything else.
+        """
         try:
-            said = self.check(answer)
+            said = self.answer.fault(answer)
+        except Unusable:
+            raise
         except Exception as error:
-            return self._raised(answer, error)
+            raise Unusable(f"{described(answer)} cannot be checked ({brief(error)}).") from error
         if said is not None and not isinstance(said, str):
             raise ExerciseError(
                 f"exercise {self.id}: its checker returned a {type(said).__name__}; it must return "
@@ -56,24 +77,14 @@ class Exercise(Member):
             )
         return said
 
-    def _raised(self, answer: Any, error: Exception) -> str:
-        what = f"{type(error).__name__}: {error}".rstrip(": ")
-        code = getattr(answer, "__code__", None)
-        if line := _line_in(code, error.__traceback__):
-            return f"Your function raised {what} (in its line {line}). Expected: {self.expects}."
-        if callable(answer):
-            return f"Your function, or what it returned, cannot be used ({what}). " + (
-                f"Expected: {self.expects}."
-            )
-        return f"{_described(answer)} cannot be checked ({what}). Expected: {self.expects}."
-
 
 @dataclass(frozen=True, repr=False)
 class Feedback:
     """What a reader is told about one answer.
 
-    `attempted` is False while the answer is still the stub; `attempt` counts the failed ones and
-    this one. `hint` is empty unless the attempt failed.
+    `attempted` is False while the answer is still the stub, or is nothing that can be compared with
+    the right one. `attempt` counts the failed ones and this one. `hint` is empty unless the attempt
+    failed.
     """
 
     exercise_id: str
@@ -118,21 +129,3 @@ def is_stub(answer: Any) -> bool:
     if isinstance(answer, list | tuple):
         return any(part is ... for part in answer)
     return answer is None or answer is ...
-
-
-def _line_in(code: CodeType | None, traceback: TracebackType | None) -> int | None:
-    """The line, counted from its first, at which the function with `code` raised or called on."""
-    lines = [step.tb_lineno for step in _steps(traceback) if step.tb_frame.f_code is code]
-    return lines[-1] - code.co_firstlineno + 1 if code is not None and lines else None
-
-
-def _steps(traceback: TracebackType | None) -> Iterator[TracebackType]:
-    while traceback is not None:
-        yield traceback
-        traceback = traceback.tb_next
-
-
-def _described(answer: Any) -> str:
-    text = repr(answer)
-    shown = text if len(text) <= 60 else f"{text[:57]}…"
-    return f"Your answer {shown} (of type {type(answer).__name__})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.stats import mannwhitneyu, norm
 
 from bnbook import experiments
-from bnbook.exercises import Exercise
+from bnbook.exercises import Case, Choice, Design, Exercise, Function, Numeric
 from bnbook.nets import MLP
 from bnbook.outcomes.arms import by_norm
 from bnbook.outcomes.does_it_help import factor_study
@@ -29,80 +29,50 @@ PAIRS = {
     "E": (("softplus", "adam", "batch"), ("softplus", "sgd", "batch")),
 }
 """Pairs of arms of the factor study; the first exercise asks which tell what BN does."""
+DIFFERING = {name: [a != b for a, b in zip(*pair, strict=True)] for name, pair in PAIRS.items()}
+CLEAN = frozenset(name for name, each in DIFFERING.items() if each == [False, False, True])
 
 
-def clean_pairs(answer: Collection[str]) -> str | None:
-    """Which of `PAIRS` differ in the normaliser and in nothing else."""
-    chosen = {str(each).strip().upper() for each in answer}
-    if unknown := chosen - set(PAIRS):
-        return f"there is no pair {', '.join(sorted(unknown))}; they are {', '.join(PAIRS)}"
-    differing = {name: [a != b for a, b in zip(*pair, strict=True)] for name, pair in PAIRS.items()}
-    right = {name for name, different in differing.items() if different == [False, False, True]}
-    if mixed := {name for name in chosen - right if differing[name][2]}:
+def unclean(chosen: frozenset[str]) -> str:
+    """What is said of pairs that are not those that differ in the normaliser and nothing else."""
+    if mixed := {name for name in chosen - CLEAN if DIFFERING[name][2]}:
         return f"pair {', '.join(sorted(mixed))} differs in something else as well"
-    if chosen - right:
-        return f"pair {', '.join(sorted(chosen - right))} says nothing about the normaliser"
-    return None if chosen == right else "a clean pair is missing"
+    if chosen - CLEAN:
+        return f"pair {', '.join(sorted(chosen - CLEAN))} says nothing about the normaliser"
+    return "a clean pair is missing"
 
 
 TABLE = np.array([[0.94, 0.92], [0.95, 0.95], [0.87, 0.93]])
 """Mean accuracies of three activations (rows) with two optimizers (columns), for an exercise."""
+ROWS, COLUMNS = (float(((TABLE.mean(axis) - TABLE.mean()) ** 2).mean()) for axis in (1, 0))
 
 
-def share_by_hand(answer: float) -> str | None:
-    """The activation's share of the variance of `TABLE`."""
-    rows = TABLE.mean(1) - TABLE.mean()
-    share = float((rows**2).mean() / TABLE.var())
-    if math.isclose(answer, share, rel_tol=0.02):
-        return None
-    if math.isclose(answer, (rows**2).mean(), rel_tol=0.02):
-        return "that is the activation's part of the variance; a share is relative to the whole"
-    columns = TABLE.mean(0) - TABLE.mean()
-    together = (rows**2).mean() + (columns**2).mean()
-    if math.isclose(answer, (rows**2).mean() / together, rel_tol=0.02):
-        return "the interaction is a part of the whole too"
-    return "that is not the mean square of the rows' effects over the variance of the six cells"
-
-
-def steps_to_forget(answer: float) -> str | None:
-    """Steps until (1 − 0.001)^t is 0.01."""
-    exact = math.log(0.01) / math.log(0.999)
-    if math.isclose(answer, exact, rel_tol=2e-3):
-        return None
-    if math.isclose(answer, 1000, rel_tol=0.05):
-        return "after so many steps more than a third of the start is still there"
-    return "that is not the step at which the start's weight has fallen to a hundredth"
-
-
-def gain_of_the_twin(answer: tuple[float, float]) -> str | None:
-    """γ and β of a sigmoid layer that does what a tanh layer with γ = 1.5, β = −0.2 does."""
-    gamma, beta = answer
-    if math.isclose(gamma, 3.0, rel_tol=1e-6) and math.isclose(beta, -0.4, rel_tol=1e-6):
-        return None
-    if math.isclose(gamma, 3.0, rel_tol=1e-6):
+def twin(pair: Any) -> str:
+    """What is said of a γ and β that do not make the sigmoid a tanh."""
+    if math.isclose(pair[0], 3.0, rel_tol=0.01):
         return "γ is right; the shift stands inside the sigmoid as well"
-    if math.isclose(gamma, 0.75, rel_tol=1e-6):
+    if math.isclose(pair[0], 0.75, rel_tol=0.01):
         return "the other way round: the sigmoid is the slower of the two"
     return "put γ·x̂ + β into tanh(a) = 2σ(2a) − 1 and compare"
 
 
-def straightness(answer: Callable[[Callable[[Any], Any], float], float]) -> str | None:
+def straightness() -> Iterator[Case]:
     """Squared correlation of a and φ(a) for a ~ N(0, γ²)."""
-    cases: dict[str, Callable[[Any], Any]] = {
+    activations: dict[str, Callable[[Any], Any]] = {
         "the identity": lambda a: 1.0 * a,
         "tanh": np.tanh,
         "relu": lambda a: np.maximum(a, 0),
         "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
     }
-    for name, phi in cases.items():
+    for name, phi in activations.items():
         for gamma in (0.5, 1.0, 2.0):
-            found, expected = float(answer(phi, gamma)), _squared_correlation(phi, gamma)
-            if math.isclose(found, expected, rel_tol=0.01):
-                continue
-            if math.isclose(found, math.sqrt(expected), rel_tol=0.01):
-                return f"for {name} at γ = {gamma} that is the correlation, not yet squared"
-            return f"for {name} at γ = {gamma} the squared correlation is another"
-    return None
+            square, at = _squared_correlation(phi, gamma), f"for {name} at γ = {gamma}"
+            yield Case(
+                (phi, gamma),
+                square,
+                f"{at} the squared correlation is another",
+                {f"{at} that is the correlation, not yet squared": math.sqrt(square)},
+            )
 
 
 def _squared_correlation(phi: Callable[[Any], Any], gamma: float) -> float:
@@ -114,40 +84,35 @@ def _squared_correlation(phi: Callable[[Any], Any], gamma: float) -> float:
     return covariance**2 / (gamma**2 * mean(lambda a: (float(phi(a)) - centre) ** 2))
 
 
-def unbiased_square(answer: Callable[[Any], float]) -> str | None:
+def unbiased_square() -> Iterator[Case]:
     """Estimate of μ² from values x_s = μ + noise, without the noise's square."""
     rng = np.random.default_rng(0)
-    for values in (np.array([1.0, 3.0]), np.array([2.0, 2.0, 2.0]), rng.normal(0.5, 1, 10)):
-        n, found = len(values), float(answer(values))
-        expected = (values.sum() ** 2 - (values**2).sum()) / (n * (n - 1))
-        if math.isclose(found, expected, rel_tol=1e-6, abs_tol=1e-12):
-            continue
-        if math.isclose(found, values.mean() ** 2, rel_tol=1e-6):
-            return "the square of the mean has the noise's square in it"
-        if math.isclose(found, (values.sum() ** 2 - (values**2).sum()) / n**2, rel_tol=1e-6):
-            return "how many pairs of two different seeds are there?"
-        return f"for {n} values it is not the mean product of two different ones"
-    return None
+    for values in (np.array([1.0, 3.0]), np.array([2.0, 2.5, 2.0]), rng.normal(0.5, 1, 10)):
+        n, pairs = len(values), float(values.sum() ** 2 - (values**2).sum())
+        yield Case(
+            (values,),
+            pairs / (n * (n - 1)),
+            f"for {n} values it is not the mean product of two different ones",
+            {
+                "the square of the mean has the noise's square in it": values.mean() ** 2,
+                "how many pairs of two different seeds are there?": pairs / n**2,
+            },
+        )
 
 
-def unclean_excess(answer: float) -> str | None:
+def unclean_excess() -> float:
     """Sigmoid: what the unclean comparison adds to the mean of the two clean ones."""
+    unclean, clean = _comparisons()
+    return unclean - clean
+
+
+def _comparisons() -> tuple[float, float]:
+    """Adam with BN minus SGD without, and the mean difference at one optimizer, for sigmoid."""
     record = experiments.run("activations", progress=False)
-    training = factor_study(record).training.sel(activation="sigmoid").mean("seed")
-    cell = {
-        (optimizer, kind): float(training.sel(optimizer=optimizer, norm=kind))
-        for optimizer in ("sgd", "adam")
-        for kind in ("none", "batch")
-    }
-    unclean = cell["adam", "batch"] - cell["sgd", "none"]
-    clean = [cell[each, "batch"] - cell[each, "none"] for each in ("sgd", "adam")]
-    if math.isclose(answer, unclean - sum(clean) / 2, abs_tol=5e-4):
-        return None
-    if math.isclose(answer, unclean, abs_tol=5e-4):
-        return "that is the whole unclean difference; take off what BN alone is worth"
-    if math.isclose(answer, sum(clean) / 2 - unclean, abs_tol=5e-4):
-        return "the sign is the other way round"
-    return "that is not the unclean difference minus the mean of the two clean ones"
+    cell = factor_study(record).training.sel(activation="sigmoid").mean("seed")
+    clean = (cell.sel(norm="batch") - cell.sel(norm="none")).mean("optimizer")
+    unclean = cell.sel(optimizer="adam", norm="batch") - cell.sel(optimizer="sgd", norm="none")
+    return float(unclean), float(clean)
 
 
 def batch_size_plan(answer: Plan) -> str | None:
@@ -175,145 +140,164 @@ def batch_size_plan(answer: Plan) -> str | None:
     return None
 
 
-def area_by_counting(answer: Callable[[Any, Any], float]) -> str | None:
+def area_by_counting() -> Iterator[Case]:
     """Chance that a positive outranks a negative, a tie counting half."""
     rng = np.random.default_rng(0)
     for decimals in (8, 1):
         positive = rng.random(60) < 0.3
         scores = (rng.normal(size=60) + positive).round(decimals)
-        found = float(answer(scores, positive))
         wins = mannwhitneyu(scores[positive], scores[~positive]).statistic
-        expected = float(wins / (positive.sum() * (~positive).sum()))
-        if math.isclose(found, expected, rel_tol=1e-9):
-            continue
-        if math.isclose(found, 1 - expected, rel_tol=1e-9):
-            return "that is the area for the other side: who should outrank whom?"
-        if decimals == 1:
-            return "it is right as long as no two scores are equal; what is a tie worth?"
-        return "it is not the share of pairs in which the positive has the higher score"
-    return None
+        area = float(wins / (positive.sum() * (~positive).sum()))
+        yield Case(
+            (scores, positive),
+            area,
+            "it is not the share of pairs in which the positive has the higher score"
+            if decimals == 8
+            else "it is right as long as no two scores are equal; what is a tie worth?",
+            {"that is the area for the other side: who should outrank whom?": 1 - area},
+        )
 
 
-def accuracy_and_macro(answer: tuple[float, float]) -> str | None:
-    """Accuracy and macro recall of a classifier that never answers one rare class."""
-    accuracy, macro = (float(each) for each in answer)
-    expected = 0.8 * (1 - 0.0023), 0.8 * 6 / 7
-    if math.isclose(macro, expected[0], rel_tol=0.01) and math.isclose(
-        accuracy, expected[1], rel_tol=0.01
-    ):
-        return "these are the two numbers, the wrong way round"
-    if not math.isclose(accuracy, expected[0], rel_tol=0.002):
+ACCURACY, MACRO = 0.8 * (1 - 0.0023), 0.8 * 6 / 7
+
+
+def means(pair: Any) -> str:
+    """What is said of a wrong accuracy or macro recall."""
+    if not math.isclose(pair[0], ACCURACY, rel_tol=0.002):
         return "the accuracy is the mean of the recalls weighted by the classes' shares"
-    if not math.isclose(macro, expected[1], rel_tol=0.002):
-        return "in the macro average every class counts alike, also the one that is never found"
-    return None
+    return "in the macro average every class counts alike, also the one that is never found"
 
 
-def worst_class_of_relu(answer: float) -> str | None:
-    """Smallest difference over the classes of the mean area, relu with BN minus without."""
-    record = experiments.run("tabular", progress=False)
-    area = record.class_auc.isel(step=-1)
-    gains = {
-        a: paired(by_norm(area, activation=a), "batch", "none").mean("seed")
-        for a in ("relu", "sigmoid")
-    }
-    if math.isclose(answer, float(gains["relu"].min()), rel_tol=0.01, abs_tol=1e-5):
-        return None
-    if math.isclose(answer, float(gains["sigmoid"].min()), rel_tol=0.01, abs_tol=1e-5):
-        return "that is the sigmoid network's"
-    if math.isclose(answer, float(gains["relu"].max()), rel_tol=0.01, abs_tol=1e-5):
-        return "that is the class that gains most; asked is the one that gains least"
-    return "that is not the smallest, over classes, of the mean difference over seeds"
+def _gains(activation: str) -> Any:
+    """Gain in area of each class of the tabular study, on average over seeds."""
+    area = experiments.run("tabular", progress=False).class_auc.isel(step=-1)
+    return paired(by_norm(area, activation=activation), "batch", "none").mean("seed")
 
 
 NORMS = ("none", "batch")
-NUMBER = "a number"
 EXERCISES: tuple[Exercise, ...] = (
     Exercise(
-        id="help-1",
-        check=clean_pairs,
+        id="ex-help-1",
+        answer=Choice(tuple(PAIRS), CLEAN, unclean, 'a list of letters, such as ["A", "E"]'),
         hints=(
             "Read each name as three settings, and count in how many the two arms differ.",
             "To learn about the normaliser, it must differ, and nothing else may.",
         ),
         wrong=["A", "B", "C"],
-        expects='a list of letters, such as ["A", "E"]',
+        difficulty="warm-up",
+        minutes=3,
     ),
     Exercise(
-        id="help-2",
-        check=share_by_hand,
+        id="ex-help-2",
+        answer=Numeric(
+            ROWS / float(TABLE.var()),
+            "that is not the mean square of the rows' effects over the variance of the six cells",
+            {
+                "that is the activation's part of the variance; a share is relative to the "
+                "whole": ROWS,
+                "the interaction is a part of the whole too": ROWS / (ROWS + COLUMNS),
+            },
+        ),
         hints=(
             "First the row means and the grand mean; the effect of a row is their difference.",
             "The whole is the variance of the six cells, with 6 in the denominator.",
         ),
-        wrong=float(((TABLE.mean(1) - TABLE.mean()) ** 2).mean()),
-        expects=NUMBER,
+        wrong=ROWS,
+        difficulty="warm-up",
+        minutes=8,
     ),
     Exercise(
-        id="help-3",
-        check=steps_to_forget,
+        id="ex-help-3",
+        answer=Numeric(
+            math.log(0.01) / math.log(0.999),
+            "that is not the step at which the start's weight has fallen to a hundredth",
+            {"after so many steps more than a third of the start is still there": 1000},
+            unit="step",
+        ),
         hints=(
             "Each step keeps a share of 1 minus the weight of what was there before.",
             "Take logarithms of both sides.",
         ),
         wrong=1000,
-        expects=NUMBER,
+        difficulty="warm-up",
+        minutes=5,
     ),
     Exercise(
-        id="help-4",
-        check=gain_of_the_twin,
+        id="ex-help-4",
+        answer=Numeric((3.0, -0.4), twin, expects="a pair (γ, β)"),
         hints=(
             "tanh(a) = 2σ(2a) − 1: what stands inside σ is the new affine map of x̂.",
             "The factor and the shift outside σ are removed by the next BN.",
         ),
         wrong=(0.75, -0.1),
-        expects="a pair (γ, β)",
+        difficulty="practice",
+        minutes=10,
     ),
     Exercise(
-        id="help-5",
-        check=straightness,
+        id="ex-help-5",
+        answer=Function(
+            "a function of phi and gamma that returns a number", straightness, rel=0.01
+        ),
         hints=(
             "Draw a fine sample of a Gaussian, or take its quantiles, times γ.",
             "numpy.corrcoef gives the correlation; mind the square.",
         ),
         wrong=lambda phi, gamma: float(phi(gamma) / gamma),
-        expects="a function of phi and gamma that returns a number",
+        difficulty="practice",
+        minutes=15,
     ),
     Exercise(
-        id="help-6",
-        check=unbiased_square,
+        id="ex-help-6",
+        answer=Function("a function of a numpy array (n,) that returns a number", unbiased_square),
         hints=(
             "The noise of two different seeds is independent, so the mean of its product is zero.",
             "The square of the sum holds all pairs; take off those of a seed with itself.",
         ),
         wrong=lambda values: float(np.mean(values) ** 2),
-        expects="a function of an array (n,) that returns a number",
+        difficulty="practice",
+        minutes=10,
     ),
     Exercise(
-        id="help-7",
-        check=unclean_excess,
+        id="ex-help-7",
+        answer=Numeric(
+            unclean_excess,
+            "that is not the unclean difference minus the mean of the two clean ones",
+            {
+                "that is the whole unclean difference; take off what BN alone is worth": (
+                    lambda: _comparisons()[0]
+                ),
+                "the sign is the other way round": lambda: -unclean_excess(),
+            },
+            abs=5e-4,
+        ),
         hints=(
             'decided.training.sel(activation="sigmoid") has dimensions optimizer, norm and seed.',
             "The unclean difference is adam, batch minus sgd, none; the clean ones keep the "
             "optimizer.",
         ),
         wrong=10.0,
-        expects=NUMBER,
+        difficulty="challenge",
+        minutes=15,
     ),
     Exercise(
-        id="help-8",
-        check=batch_size_plan,
+        id="ex-help-8",
+        answer=Design(batch_size_plan),
         hints=(
             "bnbook.experiments.get('activations').plan('smoke') has arms with tuned rates.",
             "Take the two arms of one activation and one optimizer, and make copies of them with "
             "dataclasses.replace, one for each batch size.",
         ),
         wrong=experiments.get("activations").plan("smoke"),
-        expects="a bnbook.train.Plan",
+        difficulty="challenge",
+        minutes=20,
     ),
     Exercise(
-        id="help-21",
-        check=area_by_counting,
+        id="ex-help-9",
+        answer=Function(
+            "a function of two numpy arrays, scores (n,) and booleans (n,) that are true for the "
+            "class, that returns a number",
+            area_by_counting,
+        ),
         hints=(
             "scores[positive][:, None] - scores[~positive] holds every pair.",
             "A pair is worth 1 if the positive is higher, ½ if the two are equal, else 0.",
@@ -321,27 +305,46 @@ EXERCISES: tuple[Exercise, ...] = (
         wrong=lambda scores, positive: float(
             (scores[positive][:, None] > scores[~positive]).mean()
         ),
-        expects="a function of scores (n,) and of booleans (n,), true for the class, to a number",
+        difficulty="practice",
+        minutes=10,
     ),
     Exercise(
-        id="help-22",
-        check=accuracy_and_macro,
+        id="ex-help-10",
+        answer=Numeric(
+            (ACCURACY, MACRO),
+            means,
+            {"these are the two numbers, the wrong way round": (MACRO, ACCURACY)},
+            rel=0.002,  # the accuracy is 0.8 but for the rare class
+            expects="two numbers, (accuracy, macro recall)",
+        ),
         hints=(
             "Write down the recall of each of the seven classes.",
             "One mean weights them by the share of rows, the other by 1/7.",
         ),
         wrong=(0.8, 0.8),
-        expects="two numbers, (accuracy, macro recall)",
+        difficulty="practice",
+        minutes=8,
     ),
     Exercise(
-        id="help-23",
-        check=worst_class_of_relu,
+        id="ex-help-11",
+        answer=Numeric(
+            lambda: float(_gains("relu").min()),
+            "that is not the smallest, over classes, of the mean difference over seeds",
+            {
+                "that is the sigmoid network's": lambda: float(_gains("sigmoid").min()),
+                "that is the class that gains most; asked is the one that gains least": (
+                    lambda: float(_gains("relu").max())
+                ),
+            },
+            abs=1e-5,
+        ),
         hints=(
             "The areas are in table.class_auc; take the last step.",
             "bnbook.stats.paired(area, 'relu, batch', 'relu, none'), mean over seeds, then the "
             "minimum.",
         ),
         wrong=0.5,
-        expects=NUMBER,
+        difficulty="challenge",
+        minutes=15,
     ),
 )

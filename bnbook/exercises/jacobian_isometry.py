@@ -3,192 +3,193 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.integrate import quad
-from scipy.stats import norm
+import torch.nn.functional as F
+from scipy.optimize import brentq
 
 from bnbook import experiments
-from bnbook.exercises import Exercise
-from bnbook.laws import batch_norm_backward, gradient_growth
+from bnbook.exercises import Case, Exercise, Function, Numeric
+from bnbook.laws import gradient_growth
 from bnbook.outcomes.jacobian_isometry import nearer_to_one
-from bnbook.probes.representation import effective_rank
 
 TITLE = "Jacobian isometry and gradient flow"
 POSITION = 5
+LAYERS = math.ceil(2 * math.log(1000) / math.log(math.pi / (math.pi - 1)))
+"""Whole layers of relu and BN over which ‖∂L/∂z‖ grows a thousandfold."""
 
 
-def sigmoid_at_zero(answer: float) -> str | None:
-    """The singular values of sigmoid(3Qx) at x = 0, Q orthogonal."""
-    if math.isclose(answer, 0.75, rel_tol=1e-3):
-        return None
-    if math.isclose(answer, 3, rel_tol=1e-3):
-        return "that is the linear map alone: what does the sigmoid's slope do to it?"
-    return "it is not the slope of the sigmoid at 0 times the scale of the weights"
-
-
-def slope_of_bn(answer: float) -> str | None:
-    """∂BN(z)_b/∂z_b for m = 4, x̂_b = 1.5, γ = 2, σ = 0.5, from the diagonal of the Jacobian."""
-    if math.isclose(answer, 0.75, rel_tol=1e-3):
-        return None
-    if math.isclose(answer, 4, rel_tol=1e-3):
-        return "that holds the batch's mean and variance still: they move with z_b"
-    if math.isclose(answer, 3, rel_tol=1e-3):
-        return "that lets the mean move and not the variance"
-    return "that is not the diagonal of BN's Jacobian at this example"
-
-
-def growth_of_abs(answer: float) -> str | None:
-    """E[φ′²]/Var φ of the absolute value, by quadrature."""
-    mean = quad(lambda z: abs(z) * norm.pdf(z), -12, 12, points=[0])[0]
-    if math.isclose(answer, 1 / (1 - mean**2), rel_tol=5e-3):
-        return None
-    if math.isclose(answer, 1, rel_tol=1e-2):
-        return "Var φ is not E[φ²]: the mean of |ξ| is not 0"
-    return "that is not E[φ′²]/Var φ for φ(z) = |z|"
-
-
-def layers_to_a_thousand(answer: float | int) -> str | None:
-    """Whole layers of relu and BN over which ‖∂L/∂z‖ grows a thousandfold."""
-    expected = math.ceil(2 * math.log(1000) / math.log(math.pi / (math.pi - 1)))
-    if answer == expected:
-        return None
-    if answer == math.ceil(expected / 2):
-        return "the rate is that of the squared norm"
-    if abs(answer - expected) == 1:
+def deeper(answer: Any) -> str:
+    """What is said of a wrong number of layers."""
+    if abs(answer - LAYERS) <= 1:
         return "off by one: the first whole number of layers at which it is reached"
     return "that many layers do not multiply the norm by a thousand, or do so long before"
 
 
-def sum_over_the_batch(answer: Callable[[Any, Any], Any]) -> str | None:
-    """Σ_b ∂h_b/∂z_b′ of h = φ(BN(z)), given z and φ′ at each example."""
+def sum_over_the_batch() -> Iterator[Case]:
+    """Σ_b ∂h_b/∂z_b′ of h = φ(BN(z)), given z and φ′ at each example: by automatic differentiation.
+
+    The sum of slope_b · x̂_b has that gradient when the slopes are held.
+    """
     rng = np.random.default_rng(0)
-    z, slope = rng.normal(2, 3, 12), rng.uniform(0, 1, 12)
-    found = np.asarray(answer(z, slope), dtype=float)
-    if found.shape != z.shape:
-        return f"given z of shape {z.shape} it returned shape {found.shape}"
-    back = batch_norm_backward(
-        torch.tensor(z)[:, None], torch.tensor(slope)[:, None], torch.ones(1).double(), 1e-12
-    )
-    if np.allclose(found, back[:, 0].numpy(), rtol=1e-4, atol=1e-8):
-        flat = np.asarray(answer(z, np.ones(12)), dtype=float)
-        return None if np.abs(flat).max() < 1e-6 else "with all slopes 1 the sum must be constant"
-    if np.allclose(found, slope / z.std(), rtol=1e-4):
-        return "the statistics of the batch move with z as well"
-    return "it is not what BN's backward pass makes of the slopes"
+    z = rng.normal(2, 3, 12)
+    for slope in (rng.uniform(0, 1, 12), np.ones(12)):
+        leaf = torch.tensor(z).requires_grad_()
+        x = F.batch_norm(leaf[:, None], None, None, training=True, eps=1e-12)[:, 0]
+        (gradient,) = torch.autograd.grad((torch.tensor(slope) * x).sum(), leaf)
+        yield Case(
+            (z, slope),
+            gradient,
+            "it is not what BN's backward pass makes of the slopes",
+            {"the statistics of the batch move with z as well": slope / z.std()},
+        )
 
 
-def all_at_once(answer: Callable[[Any, Any], Any]) -> str | None:
-    """Singular values of diag(s_b)·W for many b."""
+def all_at_once() -> Iterator[Case]:
+    """Singular values of diag(s_b)·W for many b, the largest first."""
     rng = np.random.default_rng(1)
     weight, scale = rng.normal(size=(5, 8)), rng.normal(size=(6, 5))
-    found = np.asarray(answer(weight, scale), dtype=float)
-    expected = [np.linalg.svd(np.diag(s) @ weight, compute_uv=False) for s in scale]
-    if found.shape != (6, 5):
-        return f"for 6 examples of 5 units it returned shape {found.shape}"
-    if np.allclose(np.sort(found), np.sort(expected), rtol=1e-6, atol=1e-8):
-        return None
-    if np.allclose(np.sort(np.sqrt(np.abs(found))), np.sort(expected), rtol=1e-6, atol=1e-8):
-        return "those are eigenvalues of JJᵀ: how do they go with singular values?"
-    return "those are not the singular values of diag(s)·W for each s"
+    values = np.stack([np.linalg.svd(np.diag(s) @ weight, compute_uv=False) for s in scale])
+    yield Case(
+        (weight, scale),
+        values,
+        "those are not the singular values of diag(s)·W for each s, the largest first",
+        {
+            "those are eigenvalues of JJᵀ: how do they go with singular values?": values**2,
+            "those are eigenvalues of JJᵀ, the smallest first": values[:, ::-1] ** 2,
+            "those are the singular values, but the smallest comes first": values[:, ::-1],
+        },
+    )
 
 
-def other_distance(answer: float) -> str | None:
-    """Mean over seeds of claim jac-2's statistic for softplus after training, by mean |ln σ|."""
+def other_distance(measure: str = "log distance") -> float:
+    """Mean over seeds of claim jac-2's statistic for softplus after training, by a measure."""
     record = experiments.run("jacobian-spectra", progress=False)
-    place = {"network": "softplus, after training"}
-    expected = float(nearer_to_one(record, "log distance").sel(place).mean())
-    if math.isclose(answer, expected, rel_tol=0.01, abs_tol=0.003):
-        return None
-    if math.isclose(answer, float(nearer_to_one(record).sel(place).mean()), rel_tol=1e-3):
-        return "that is the claim's own distance; take the measure 'log distance'"
-    if math.isclose(answer, -expected, rel_tol=0.01, abs_tol=0.003):
-        return "the sign is that of BN over none; the ledger counts a fall as positive"
-    return "that is not the mean over seeds of the log ratio, last look, second layer, per example"
+    effect = nearer_to_one(record, measure).sel(network="softplus, after training")
+    return float(effect.mean())
 
 
-def rank_by_weight(answer: Callable[[Any], float]) -> str | None:
-    """tr(C)²/‖C‖²_F with C = HᵀH."""
+def rank_by_weight() -> Iterator[Case]:
+    """tr(C)²/‖C‖²_F with C = HᵀH, from the singular values of H."""
     rng = np.random.default_rng(2)
     for h in (np.eye(4), np.outer(np.arange(1.0, 5), np.ones(3)), rng.normal(size=(6, 9)) + 1):
-        found, expected = float(answer(h)), float(effective_rank(torch.tensor(h)))
-        if math.isclose(found, expected, rel_tol=1e-6):
-            continue
-        if math.isclose(found, np.linalg.matrix_rank(h)):
-            return "that counts every direction as one, however little lies in it"
-        return f"for a matrix of shape {h.shape} it should be another number"
-    return None
+        energy = np.linalg.svd(h, compute_uv=False) ** 2
+        yield Case(
+            (h,),
+            energy.sum() ** 2 / (energy**2).sum(),
+            f"for a matrix of shape {h.shape} it should be another number",
+            {
+                "that counts every direction as one, however little lies in it": (
+                    int(np.linalg.matrix_rank(h))
+                )
+            },
+        )
 
 
-def taming_gamma(answer: float) -> str | None:
-    """γ at which tanh's gradients grow by 1 % a layer."""
+def taming_gamma() -> float:
+    """γ at which tanh's squared gradients grow by 1 % a layer."""
+    return float(brentq(lambda gamma: gradient_growth(torch.tanh, gamma) - 1.01, 0.01, 1))
+
+
+def growth(answer: Any) -> str:
+    """What is said of a wrong γ: how fast gradients grow there."""
     if not 0 < answer < 10:
         return "γ is a positive number, not a large one"
-    rate = gradient_growth(torch.tanh, answer)
-    if abs(rate - 1.01) < 5e-4:
-        return None
-    return f"at that γ they grow by {100 * (rate - 1):.2g} % a layer"
+    return f"at that γ they grow by {100 * (gradient_growth(torch.tanh, answer) - 1):.2g} % a layer"
 
 
-NUMBER = "a number"
 EXERCISES = (
     Exercise(
-        id="jac-1",
-        check=sigmoid_at_zero,
+        id="ex-jac-1",
+        answer=Numeric(
+            0.75,
+            "it is not the slope of the sigmoid at 0 times the scale of the weights",
+            {"that is the linear map alone: what does the sigmoid's slope do to it?": 3},
+        ),
         hints=(
             "The Jacobian is the diagonal matrix of the slopes times the weights.",
             "An orthogonal matrix has all singular values 1, and every unit has the same slope "
             "σ(1 − σ) at 0.",
         ),
         wrong=3.0,
-        expects=NUMBER,
+        difficulty="warm-up",
+        minutes=5,
     ),
     Exercise(
-        id="jac-2",
-        check=slope_of_bn,
+        id="ex-jac-2",
+        answer=Numeric(
+            0.75,
+            "that is not the diagonal of BN's Jacobian at this example",
+            {
+                "that holds the batch's mean and variance still: they move with z_b": 4,
+                "that lets the mean move and not the variance": 3,
+            },
+        ),
         hints=(
             "Moving z_b also moves the mean and the standard deviation of the batch.",
             "The diagonal of (γ/σ)(I − 11ᵀ/m − x̂x̂ᵀ/m).",
         ),
         wrong=4.0,
-        expects=NUMBER,
+        difficulty="warm-up",
+        minutes=5,
     ),
     Exercise(
-        id="jac-3",
-        check=growth_of_abs,
+        id="ex-jac-3",
+        answer=Numeric(
+            1 / (1 - 2 / math.pi),
+            "that is not E[φ′²]/Var φ for φ(z) = |z|",
+            {"Var φ is not E[φ²]: the mean of |ξ| is not 0": 1},
+        ),
         hints=(
             "φ′² is the same on both sides of 0.",
             "E[|ξ|] of a standard Gaussian is √(2/π).",
         ),
         wrong=1.0,
-        expects=NUMBER,
+        difficulty="practice",
+        minutes=8,
     ),
     Exercise(
-        id="jac-4",
-        check=layers_to_a_thousand,
+        id="ex-jac-4",
+        answer=Numeric(
+            LAYERS,
+            deeper,
+            {"the rate is that of the squared norm": math.ceil(LAYERS / 2)},
+            rel=0.0,  # a layer more or less is wrong
+            unit="layer",
+            expects="a whole number",
+        ),
         hints=(
             "The rate π/(π − 1) multiplies the squared norm at each layer.",
             "Solve rateⁿ = 1000² for n, and round up.",
         ),
         wrong=19,
-        expects="a whole number",
+        difficulty="practice",
+        minutes=8,
     ),
     Exercise(
-        id="jac-5",
-        check=sum_over_the_batch,
+        id="ex-jac-5",
+        answer=Function(
+            "a function of two numpy arrays, z (m,) and slopes (m,), that returns (m,)",
+            sum_over_the_batch,
+            rel=1e-4,
+        ),
         hints=(
             "Differentiating the sum of outputs sends the gradient φ′ into BN's backward pass.",
             "Three terms: the slopes, minus their mean, minus x̂ times mean(slope·x̂); over σ.",
         ),
         wrong=lambda z, slope: slope / np.std(z),
-        expects="a function of z (m,) and slopes (m,) that returns (m,)",
+        difficulty="practice",
+        minutes=12,
     ),
     Exercise(
-        id="jac-6",
-        check=all_at_once,
+        id="ex-jac-6",
+        answer=Function(
+            "a function of two numpy arrays, W (out, in) and s (m, out), that returns (m, out)",
+            all_at_once,
+        ),
         hints=(
             "A diagonal matrix times W multiplies the rows of W; broadcasting does it for all b.",
             "numpy.linalg.svd takes stacks of matrices, and compute_uv=False leaves the vectors.",
@@ -196,37 +197,56 @@ EXERCISES = (
         wrong=lambda weight, scale: np.linalg.eigvalsh(
             (scale[..., None] * weight) @ (scale[..., None] * weight).swapaxes(1, 2)
         ),
-        expects="a function of W (out, in) and s (m, out) that returns (m, out)",
+        difficulty="practice",
+        minutes=10,
     ),
     Exercise(
-        id="jac-7",
-        check=other_distance,
+        id="ex-jac-7",
+        answer=Numeric(
+            other_distance,
+            "that is not the mean over seeds of the log ratio, last look, second layer, per "
+            "example",
+            {
+                "that is the claim's own distance; take the measure 'log distance'": (
+                    lambda: other_distance("distance")
+                ),
+                "the sign is that of BN over none; the ledger counts a fall as positive": (
+                    lambda: -other_distance()
+                ),
+            },
+            abs=0.003,
+        ),
         hints=(
             "spectra.isometry has a dimension `measure`; look at its labels.",
             "bnbook.stats.log_ratio(distance, 'softplus, none', 'softplus, batch'), then the mean "
             "over seeds.",
         ),
         wrong=5.0,
-        expects=NUMBER,
+        difficulty="challenge",
+        minutes=15,
     ),
     Exercise(
-        id="jac-8",
-        check=rank_by_weight,
+        id="ex-jac-8",
+        answer=Function(
+            "a function of a numpy array H (m, d) that returns a number", rank_by_weight
+        ),
         hints=(
             "The trace of C and the sum of its squared entries is all you need.",
             "Try it on an identity matrix, and on a matrix all of whose rows are multiples of one.",
         ),
         wrong=lambda h: float(np.linalg.matrix_rank(h)),
-        expects="a function of H (m, d) that returns a number",
+        difficulty="challenge",
+        minutes=10,
     ),
     Exercise(
-        id="jac-9",
-        check=taming_gamma,
+        id="ex-jac-9",
+        answer=Numeric(taming_gamma, growth, expects="a number, γ"),
         hints=(
             "bnbook.laws.gradient_growth(torch.tanh, gamma) is the rate; it grows with γ.",
             "scipy.optimize.brentq finds where a function of one variable crosses 0.",
         ),
         wrong=1.0,
-        expects="a number, γ",
+        difficulty="project",
+        minutes=45,
     ),
 )

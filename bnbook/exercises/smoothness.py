@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from bnbook import experiments
-from bnbook.exercises import Exercise
+from bnbook.exercises import Case, Exercise, Function, Numeric
 from bnbook.outcomes.arms import in_training
 from bnbook.outcomes.smoothness import by_network
 from bnbook.stats import log_ratio, restricted, steps_to
@@ -33,262 +32,263 @@ def symmetric(seed: int) -> Tensor:
     return turned @ torch.diag(SCALES) @ turned.T
 
 
-def edge_of_a_quadratic(answer: float) -> str | None:
-    """The learning rate at which gradient descent on 5θ₁² + ½θ₂² begins to diverge."""
-    if math.isclose(answer, 0.2, rel_tol=5e-3):
-        return None
-    if math.isclose(answer, 0.4, rel_tol=5e-3):
-        return "the second derivative of 5θ² is not 5"
-    if math.isclose(answer, 0.1, rel_tol=5e-3):
-        return "with that one the first coordinate arrives in one step; it can be larger"
-    return "put it into θ ← θ − η∇L and look at each coordinate by itself"
-
-
 def _wavy(a: Tensor, theta: Tensor) -> Tensor:
     """The gradient of ½θᵀAθ − Σ cos θᵢ."""
     return a @ theta + torch.sin(theta)
 
 
-def predictiveness(answer: Callable[..., float]) -> str | None:
+def predictiveness() -> Iterator[Case]:
     """‖∇L(θ − αg) − g‖ for a given gradient function."""
     for seed, alpha in ((0, 0.1), (1, 0.7)):
-        a, theta = symmetric(seed), drawn(4, seed=seed + 5)
-        grad = partial(_wavy, a)
+        grad, theta = partial(_wavy, symmetric(seed)), drawn(4, seed=seed + 5)
         g = grad(theta)
-        h = grad(theta - alpha * g)
-        found = float(answer(grad, theta, alpha))
-        if math.isclose(found, float((h - g).norm()), rel_tol=1e-6):
-            continue
-        if math.isclose(found, float((h + g).norm()), rel_tol=1e-6):
-            return "that is the norm of a sum; how far apart are the two gradients?"
-        if math.isclose(found, float((h - g).norm() / (alpha * g.norm())), rel_tol=1e-6):
-            return "you divided by the way gone, which gives effective β; leave that out"
-        if math.isclose(found, float((grad(theta + alpha * g) - g).norm()), rel_tol=1e-6):
-            return "you went uphill"
-        return "it is not the distance between the gradients at the two ends of the step"
-    return None
+        h, uphill = grad(theta - alpha * g), grad(theta + alpha * g)
+        yield Case(
+            (grad, theta, alpha),
+            (h - g).norm(),
+            "it is not the distance between the gradients at the two ends of the step",
+            {
+                "that is the norm of a sum; how far apart are the two gradients?": (h + g).norm(),
+                "you divided by the way gone, which gives effective β; leave that out": (
+                    (h - g).norm() / (alpha * g.norm())
+                ),
+                "you went uphill": (uphill - g).norm(),
+            },
+        )
 
 
-def best_step(answer: Callable[[Any, Any], float]) -> str | None:
+def best_step() -> Iterator[Case]:
     """gᵀg/gᵀAg."""
     for seed in (0, 1, 2):
         a, g = symmetric(seed), drawn(4, seed=seed + 9)
-        found, expected = float(answer(a, g)), float(g @ g / (g @ a @ g))
-        if math.isclose(found, expected, rel_tol=1e-6):
-            continue
-        if math.isclose(found, 2 * expected, rel_tol=1e-6):
-            return "there the loss is back at where it began"
-        if math.isclose(found, float(1 / torch.linalg.eigvalsh(a).max()), rel_tol=1e-6):
-            return "that step is safe in every direction; along g a longer one is better"
-        return "the loss θ − αg is a parabola in α: where is its lowest point?"
-    return None
+        best = g @ g / (g @ a @ g)
+        yield Case(
+            (a, g),
+            best,
+            "the loss θ − αg is a parabola in α: where is its lowest point?",
+            {
+                "there the loss is back at where it began": 2 * best,
+                "that step is safe in every direction; along g a longer one is better": (
+                    1 / SCALES.max()
+                ),
+            },
+        )
 
 
-def largest_eigenvalue(answer: Callable[..., float]) -> str | None:
+def largest_eigenvalue() -> Iterator[Case]:
     """λ_max of a positive definite matrix from its products with vectors."""
     for seed in (0, 1, 2):
-        a = 4 * symmetric(seed)
-        found = float(answer(lambda v, a=a: a @ v, 4))
-        if math.isclose(found, 4 * 3.0, rel_tol=1e-3):
-            continue
-        if math.isclose(found, 144.0, rel_tol=1e-3):
-            return "that is its square: measure the growth of a vector of length 1, once"
-        return f"for a matrix with eigenvalues 2, 4, 8 and 12 it gave {found:.4g}"
-    return None
+        yield Case(
+            (partial(torch.mv, 4 * symmetric(seed)), 4),
+            12.0,
+            "for a matrix with eigenvalues 2, 4, 8 and 12 it gave another number",
+            {"that is its square: measure the growth of a vector of length 1, once": 144.0},
+        )
 
 
-def on_the_sphere(answer: float) -> str | None:
-    """Curvature at ‖w‖ = 1 of a scale-invariant filter of norm 3 with curvature 4."""
-    if math.isclose(answer, 36, rel_tol=5e-3):
-        return None
-    if math.isclose(answer, 12, rel_tol=5e-3):
-        return "that is how a gradient scales; a second derivative does so twice"
-    if math.isclose(answer, 4 / 9, rel_tol=5e-3):
-        return "smaller weights have the larger curvature"
-    return "how does H(w) scale with the size of w?"
-
-
-def projected_gradient(answer: Callable[[Any, Any], Any]) -> str | None:
+def projected_gradient() -> Iterator[Case]:
     """∇_w of f(w/‖w‖), given ∇f at w/‖w‖."""
     for seed in (0, 1):
-        w = (3 * drawn(5, seed=seed)).requires_grad_()
-        slope = drawn(5, seed=seed + 3)
-        expected = torch.autograd.grad(F.normalize(w, dim=0) @ slope, w)[0]
-        found = torch.as_tensor(answer(w.detach(), slope), dtype=torch.float64)
-        if found.shape != expected.shape:
-            return f"for w of shape (5,) it gave {tuple(found.shape)}"
-        if torch.allclose(found, expected, rtol=1e-6):
-            continue
+        w, slope = (3 * drawn(5, seed=seed)).requires_grad_(), drawn(5, seed=seed + 3)
+        (expected,) = torch.autograd.grad(F.normalize(w, dim=0) @ slope, w)
         length = w.detach().norm()
-        if torch.allclose(found, expected * length, rtol=1e-6):
-            return "the direction is right; how does its size depend on that of w?"
-        if torch.allclose(found * length, slope, rtol=1e-6):
-            return "a part along w is left in it, though moving along w does nothing"
-        return "it is not the gradient (compare with autograd on f(w) = a·w/‖w‖)"
-    return None
+        yield Case(
+            (w.detach(), slope),
+            expected,
+            "it is not the gradient (compare with autograd on f(w) = a·w/‖w‖)",
+            {
+                "the direction is right; how does its size depend on that of w?": expected * length,
+                "a part along w is left in it, though moving along w does nothing": slope / length,
+            },
+        )
 
 
-def at_the_start(answer: float) -> str | None:
+def at_the_start() -> float:
     """Mean log ratio none/batch of effective β of 12 layers in training mode before training."""
     record = by_network(experiments.run("loss-landscape", progress=False))
     before = record.effective_smoothness.sel(network="12 layers", mode="training").isel(step=0)
-    expected = float(log_ratio(before, "none", "batch").mean())
-    if math.isclose(answer, expected, rel_tol=0.01, abs_tol=0.005):
-        return None
-    if math.isclose(answer, -expected, rel_tol=0.01, abs_tol=0.005):
-        return "the sign is that of batch over none"
-    return "that is not the mean over seeds of the log ratio at step 0"
+    return float(log_ratio(before, "none", "batch").mean())
 
 
-def filter_normalised(answer: Callable[[Any, Any], Any]) -> str | None:
+def filter_normalised() -> Iterator[Case]:
     """A random direction with each filter as long as the filter of the weights."""
     for shape in ((3, 7), (4, 2, 3, 3)):
         weight, direction = 2 * drawn(*shape, seed=1), drawn(*shape, seed=2)
-        found = torch.as_tensor(answer(weight, direction))
-        if found.shape != weight.shape:
-            return f"for weights {shape} it gave {tuple(found.shape)}"
-        mine, wanted = (t.flatten(1).norm(dim=1) for t in (found, weight))
-        if torch.allclose(mine, wanted, rtol=1e-6):
-            cosine = F.cosine_similarity(found.flatten(1), direction.flatten(1))
-            if torch.allclose(cosine, torch.ones_like(cosine)):
-                continue
-            return "the lengths are right, but the filters no longer point along the direction"
-        if math.isclose(float(found.norm()), float(weight.norm()), rel_tol=1e-6):
-            return "the whole has the length of the weights; each filter should have its own"
-        return f"for weights {shape} the filters do not have the lengths of the weights' filters"
-    return None
+        pairs = zip(weight, direction, strict=True)
+        yield Case(
+            (weight, direction),
+            torch.stack([d / d.norm() * w.norm() for w, d in pairs]),
+            f"for weights {shape} the filters do not lie along the direction, each as long as the "
+            "weights' filter",
+            {
+                "the whole has the length of the weights; each filter should have its own": (
+                    direction * weight.norm() / direction.norm()
+                )
+            },
+        )
 
 
-def plain_shortcut(answer: Callable[..., Tensor]) -> str | None:
+def plain_shortcut() -> Iterator[Case]:
     """Every second pixel of x, and zeros for the channels that it lacks."""
     for shape, channels in (((2, 3, 6, 8), 6), ((1, 2, 5, 7), 3), ((2, 4, 4, 4), 4)):
         x = drawn(*shape)
-        found = answer(x, channels)
         expected = x.new_zeros(shape[0], channels, (shape[2] + 1) // 2, (shape[3] + 1) // 2)
         expected[:, : shape[1]] = x[:, :, ::2, ::2]
-        if found.shape != expected.shape:
-            return (
-                f"from {shape} to {channels} channels it gives {tuple(found.shape)}; a "
-                f"convolution of stride 2 with one pixel of padding gives {tuple(expected.shape)}"
-            )
-        if not torch.equal(found[:, : shape[1]], expected[:, : shape[1]]):
-            return "the old channels are not every second pixel of x, from the first on"
-        if found[:, shape[1] :].any():
-            return "the new channels come after the old ones, and know nothing"
-    return None
+        mean = F.avg_pool2d(x, 2, ceil_mode=True)
+        yield Case(
+            (x, channels),
+            expected,
+            f"from {shape} to {channels} channels: first every second pixel of the old ones, then "
+            "channels that know nothing",
+            {
+                "that is the mean of two by two pixels, another network": torch.cat(
+                    [mean, torch.zeros_like(expected[:, shape[1] :])], dim=1
+                )
+            },
+        )
 
 
-def largest_effective_rate(answer: float) -> str | None:
-    """Over all η, the largest η/‖w‖² after one step from ‖w‖ = 2, where ‖g̃‖ = 5."""
-    if math.isclose(answer, 0.1, rel_tol=5e-3):
-        return None
-    if math.isclose(answer, 0.8, rel_tol=5e-3):
-        return "that is the η at which it is largest; what is η/‖w‖² there, after the step?"
-    if math.isclose(answer, 0.2, rel_tol=5e-3):
-        return "that is η/‖w‖² before the step; the step has made w longer"
-    return "write ‖w‖² after the step as a function of η, by Pythagoras; then maximise"
-
-
-def slower_without(answer: float) -> str | None:
+def slower_without() -> float:
     """Mean log ratio of steps to 90 % of training digits right, none over batch."""
     record = experiments.run("noisy-convnet", progress=False)
-    accuracy = in_training(record)
-    expected = float(log_ratio(restricted(steps_to(accuracy, 0.9)), "none", "batch").mean())
-    if math.isclose(answer, expected, rel_tol=0.01, abs_tol=0.005):
-        return None
-    if math.isclose(answer, -expected, rel_tol=0.01, abs_tol=0.005):
-        return "that is batch over none; how much longer does it take without?"
-    if math.isclose(answer, math.exp(expected), rel_tol=0.02):
-        return "that is the ratio; its logarithm is asked for"
-    return "take steps_to the target of each seed first, then the log ratio, then the mean"
+    steps = restricted(steps_to(in_training(record), 0.9))
+    return float(log_ratio(steps, "none", "batch").mean())
 
 
-NUMBER = "a number"
 EXERCISES = (
     Exercise(
-        id="smooth-1",
-        check=edge_of_a_quadratic,
+        id="ex-smooth-1",
+        answer=Numeric(
+            0.2,
+            "put it into θ ← θ − η∇L and look at each coordinate by itself",
+            {
+                "the second derivative of 5θ² is not 5": 0.4,
+                "with that one the first coordinate arrives in one step; it can be larger": 0.1,
+            },
+        ),
         hints=(
             "Each coordinate is multiplied by the same factor at every step. Which one first has a "
             "factor below −1?",
             "The factor is 1 − ηλ, with λ the second derivative in that coordinate.",
         ),
         wrong=0.4,
-        expects=NUMBER,
+        difficulty="warm-up",
+        minutes=5,
     ),
     Exercise(
-        id="smooth-2",
-        check=predictiveness,
+        id="ex-smooth-2",
+        answer=Function(
+            "a function of grad (a function), theta (n,), a torch tensor, and alpha that returns a "
+            "number",
+            predictiveness,
+        ),
         hints=(
             "You need two gradients: where you stand, and where the step ends.",
             "Take the norm of their difference. Nothing is divided.",
         ),
         wrong=lambda grad, theta, alpha: (grad(theta - alpha * grad(theta)) + grad(theta)).norm(),
-        expects="a function of grad (a function), theta (n,) and alpha that returns a number",
+        difficulty="warm-up",
+        minutes=8,
     ),
     Exercise(
-        id="smooth-3",
-        check=best_step,
+        id="ex-smooth-3",
+        answer=Function(
+            "a function of two torch tensors, A (n, n) and g (n,), that returns a number", best_step
+        ),
         hints=(
             "Write L(θ − αg) with the Taylor formula; on a quadratic it is exact.",
             "Set the derivative by α to zero.",
         ),
         wrong=lambda a, g: float(1 / torch.linalg.eigvalsh(a).max()),
-        expects="a function of A (n, n) and g (n,) that returns a number",
+        difficulty="practice",
+        minutes=8,
     ),
     Exercise(
-        id="smooth-4",
-        check=largest_eigenvalue,
+        id="ex-smooth-4",
+        answer=Function(
+            "a function of product, which maps a torch tensor (n,) in float64 to another, and of n "
+            "that returns a number",
+            largest_eigenvalue,
+            rel=1e-3,
+        ),
         hints=(
             "What becomes of a random vector that is multiplied by the matrix again and again?",
             "Keep its length at 1, and take vᵀAv at the end; a hundred products are plenty here.",
         ),
         wrong=lambda product, n: float(product(torch.ones(n, dtype=torch.float64)).norm()),
-        expects="a function of product (a function of a vector) and n that returns a number",
+        difficulty="practice",
+        minutes=12,
     ),
     Exercise(
-        id="smooth-5",
-        check=on_the_sphere,
+        id="ex-smooth-5",
+        answer=Numeric(
+            36,
+            "how does H(w) scale with the size of w?",
+            {
+                "that is how a gradient scales; a second derivative does so twice": 12,
+                "smaller weights have the larger curvature": 4 / 9,
+            },
+        ),
         hints=(
             "Differentiate ∇L(aw) = ∇L(w)/a once more.",
             "You want a·w to have length 1.",
         ),
         wrong=12.0,
-        expects=NUMBER,
+        difficulty="practice",
+        minutes=5,
     ),
     Exercise(
-        id="smooth-6",
-        check=projected_gradient,
+        id="ex-smooth-6",
+        answer=Function(
+            "a function of two torch tensors, w and the gradient at w/‖w‖, that returns (n,), as "
+            "both are",
+            projected_gradient,
+        ),
         hints=(
             "The derivative of w/‖w‖ by w is a projection, divided by a length.",
             "Take from the given gradient its part along w, then divide.",
         ),
         wrong=lambda w, slope: slope / w.norm(),
-        expects="a function of w (n,) and the gradient (n,) at w/‖w‖ that returns (n,)",
+        difficulty="practice",
+        minutes=10,
     ),
     Exercise(
-        id="smooth-7",
-        check=at_the_start,
+        id="ex-smooth-7",
+        answer=Numeric(
+            at_the_start,
+            "that is not the mean over seeds of the log ratio at step 0",
+            {"the sign is that of batch over none": lambda: -at_the_start()},
+            abs=0.005,
+        ),
         hints=(
             "by_network splits the arms of the record; choose network, mode and the first step.",
             "bnbook.stats.log_ratio pairs the seeds; average what it gives.",
         ),
         wrong=10.0,
-        expects=NUMBER,
+        difficulty="challenge",
+        minutes=12,
     ),
     Exercise(
-        id="smooth-8",
-        check=filter_normalised,
+        id="ex-smooth-8",
+        answer=Function(
+            "a function of two torch tensors, weight (out, …) and direction (out, …), that returns "
+            "(out, …)",
+            filter_normalised,
+        ),
         hints=(
             "A filter is what belongs to one output: weight[0], weight[1], and so on.",
             "flatten(1) makes every filter a row, whatever its shape.",
         ),
         wrong=lambda weight, direction: direction * weight.norm() / direction.norm(),
-        expects="a function of weight (out, …) and direction (out, …) that returns (out, …)",
+        difficulty="project",
+        minutes=60,
     ),
     Exercise(
-        id="smooth-21",
-        check=plain_shortcut,
+        id="ex-smooth-9",
+        answer=Function(
+            "a function of a torch tensor x (N, C, H, W) and channels that returns a tensor",
+            plain_shortcut,
+        ),
         hints=(
             "Slicing with a step of 2 takes every second pixel, whether their number is even or "
             "odd.",
@@ -297,27 +297,49 @@ EXERCISES = (
         wrong=lambda x, channels: F.pad(
             F.avg_pool2d(x, 2, ceil_mode=True), (0, 0, 0, 0, 0, channels - x.shape[1])
         ),
-        expects="a function of x (N, C, H, W) and channels that returns a tensor",
+        difficulty="practice",
+        minutes=10,
     ),
     Exercise(
-        id="smooth-22",
-        check=largest_effective_rate,
+        id="ex-smooth-10",
+        answer=Numeric(
+            0.1,
+            "write ‖w‖² after the step as a function of η, by Pythagoras; then maximise",
+            {
+                "that is the η at which it is largest; what is η/‖w‖² there, after the step?": 0.8,
+                "that is η/‖w‖² before the step; the step has made w longer": 0.2,
+            },
+        ),
         hints=(
             "The step is orthogonal to w, so the squares of the lengths add.",
             "You have η/(a + bη²) to maximise, with a = ‖w‖² and b = ‖g̃‖²/‖w‖².",
         ),
         wrong=0.8,
-        expects=NUMBER,
+        difficulty="challenge",
+        minutes=12,
     ),
     Exercise(
-        id="smooth-23",
-        check=slower_without,
+        id="ex-smooth-11",
+        answer=Numeric(
+            slower_without,
+            "take steps_to the target of each seed first, then the log ratio, then the mean",
+            {
+                "that is batch over none; how much longer does it take without?": (
+                    lambda: -slower_without()
+                ),
+                "that is the ratio; its logarithm is asked for": (
+                    lambda: math.exp(slower_without())
+                ),
+            },
+            abs=0.005,
+        ),
         hints=(
             "bnbook.stats.steps_to(values, target) finds where each run first reaches the target; "
             "bnbook.stats.restricted makes a number of it.",
             'The values are noisy.accuracy.sel(split="train", statistics="batch", drop=True).',
         ),
         wrong=10.0,
-        expects=NUMBER,
+        difficulty="challenge",
+        minutes=15,
     ),
 )

@@ -29,11 +29,16 @@ class ChapterTextError(ValueError):
 
 @dataclass(frozen=True)
 class Solution:
-    """The code of one solution, with the chapter's imports before it."""
+    """The code of one solution, with the chapter's imports before it, and its words.
+
+    `closed` says whether all its cells are collapsed where the chapter is opened as a notebook.
+    """
 
     exercise_id: str
     imports: str
     code: str
+    words: str
+    closed: bool
 
     def run(self) -> Feedback:
         """Execute it, and give what its last line said; it must have checked this exercise."""
@@ -55,28 +60,51 @@ class Solution:
 
 def solutions(text: str) -> dict[str, Solution]:
     """The solutions in the text of a chapter, by the id of their exercise."""
-    imports, code, current = "", {}, None
-    for cell in jupytext.reads(text, fmt="md:myst").cells:
-        if cell.cell_type == "markdown":
-            for edge, exercise_id in DIRECTIVE.findall(cell.source):
-                if (edge == "start") != (current is None):
-                    raise ChapterTextError(f"solution-{edge} out of turn near solution {current}")
-                current = exercise_id if edge == "start" else None
-                if current in code:
-                    raise ChapterTextError(f"solution {current} is there twice")
-                if edge == "start":
-                    code[exercise_id] = ""
-        elif cell.cell_type == "code" and "imports" in cell.metadata.get("tags", []):
-            imports += cell.source + "\n"
-        elif cell.cell_type == "code" and current is not None:
-            code[current] += cell.source + "\n"
+    cells = jupytext.reads(text, fmt="md:myst").cells
+    imports = "".join(
+        f"{cell.source}\n"
+        for cell in cells
+        if cell.cell_type == "code" and "imports" in cell.metadata.get("tags", [])
+    )
+    found = {name: _solution(name, imports, parts) for name, parts in _gated(cells).items()}
+    if empty := [name for name, solution in found.items() if not solution.code.strip()]:
+        raise ChapterTextError(f"no code in solution {', '.join(empty)}")
+    return found
+
+
+def _gated(cells: list[Any]) -> dict[str, list[Any]]:
+    """The cells between the directives of each solution; the first one holds its start."""
+    found: dict[str, list[Any]] = {}
+    current = None
+    for cell in cells:
+        edges = DIRECTIVE.findall(cell.source) if cell.cell_type == "markdown" else []
+        for edge, exercise_id in edges:
+            if (edge == "start") != (current is None):
+                raise ChapterTextError(f"solution-{edge} out of turn near solution {current}")
+            current = exercise_id if edge == "start" else None
+            if current in found:
+                raise ChapterTextError(f"solution {current} is there twice")
+            if current is not None:
+                found[current] = [cell]
+        if current is not None and not edges:
+            found[current].append(cell)
     if current is not None:
         raise ChapterTextError(f"solution {current} has no solution-end")
-    if empty := [exercise_id for exercise_id, source in code.items() if not source.strip()]:
-        raise ChapterTextError(f"no code in solution {', '.join(empty)}")
-    return {
-        exercise_id: Solution(exercise_id, imports, source) for exercise_id, source in code.items()
-    }
+    return found
+
+
+def _solution(exercise_id: str, imports: str, cells: list[Any]) -> Solution:
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    words = [re.sub(r"^[`:].*", "", c.source, flags=re.M) for c in cells if c not in code]
+    hidden = [cell.metadata.get("jupyter", {}) for cell in cells]
+    return Solution(
+        exercise_id,
+        imports,
+        "".join(f"{cell.source}\n" for cell in code),
+        " ".join(" ".join(words).split()),
+        all(each.get("source_hidden") for each in hidden)
+        and all(cell.metadata["jupyter"].get("outputs_hidden") for cell in code),
+    )
 
 
 def gives_away(hint: str, answer: Any) -> bool:

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from bnbook import chapters, check, exercises
-from bnbook.exercises import Exercise, ExerciseError
-from tests.exercises.solutions import ChapterTextError, Solution, gives_away, solutions
-
-BOOK = Path(__file__).parents[2] / "book"
-
-
-def near_the_golden_ratio(answer: Any) -> str | None:
-    return None if abs(answer - 1.6180339887) < 1e-3 else "that is not the golden ratio"
-
-
-def halves(answer: Any) -> str | None:
-    return None if math.isclose(answer(3.0), 1.5) else "it does not halve 3"
-
+from bnbook.exercises import Behaviour, Case, Exercise, ExerciseError, Function, Numeric
+from tests.exercises.solutions import ChapterTextError, gives_away, solutions
 
 GOLDEN = Exercise(
-    id="made-1",
-    check=near_the_golden_ratio,
+    id="ex-made-1",
+    answer=Numeric(
+        1.6180339887, "that is not the golden ratio", {"that is its square": 2.618}, rel=1e-3
+    ),
     hints=("Solve x² = x + 1.", "Take the positive root."),
     wrong=1.5,
-    expects="a number",
+    difficulty="warm-up",
+    minutes=2,
 )
-HALVES = Exercise("made-2", halves, ("Divide.",), lambda x: x, "a function of a number")
+HALVES = Exercise(
+    id="ex-made-2",
+    answer=Function("a function of a number", lambda: [Case((3.0,), 1.5, "it does not halve 3")]),
+    hints=("Divide.",),
+    wrong=lambda x: x,
+    difficulty="practice",
+    minutes=1,
+)
 
 CHAPTER = """\
 ---
@@ -54,16 +54,16 @@ from bnbook import check
 ```
 
 ```{exercise-start}
-:label: made-1
+:label: ex-made-1
 ```
 What is the golden ratio?
 ```{code-cell} ipython3
-check("made-1", ...)
+check("ex-made-1", ...)
 ```
 ```{exercise-end}
 ```
 
-````{solution-start} made-1
+````{solution-start} ex-made-1
 :class: dropdown
 ````
 From the formula for quadratic equations:
@@ -72,18 +72,18 @@ root = sqrt(5)
 ```
 and so
 ```{code-cell} ipython3
-check("made-1", (1 + root) / 2)
+check("ex-made-1", (1 + root) / 2)
 ```
 ````{solution-end}
 ````
 
-:::{solution-start} made-2
+:::{solution-start} ex-made-2
 :::
 ```{code-cell} ipython3
 def half(x):
     return x / 2
 
-check("made-2", half)
+check("ex-made-2", half)
 ```
 :::{solution-end}
 :::
@@ -107,24 +107,24 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("made_up")
 def test_a_right_answer_passes_without_a_hint() -> None:
-    said = check("made-1", 1.618)
+    said = check("ex-made-1", 1.618)
     assert (said.passed, said.attempted, said.hint) == (True, True, "")
-    assert str(said) == "✓ made-1: right."
+    assert str(said) == "✓ ex-made-1: right."
 
 
 @pytest.mark.usefixtures("made_up")
 @pytest.mark.parametrize("stub", [..., None, (1.6, ...), [...], {"ratio": ...}])
 def test_a_stub_is_not_attempted_yet_and_costs_no_hint(stub: Any) -> None:
     for _ in range(3):
-        said = check("made-1", stub)
+        said = check("ex-made-1", stub)
         assert (said.passed, said.attempted, said.hint) == (False, False, "")
-        assert "not attempted yet. Expected: a number." in str(said)
-    assert check("made-1", 2.0).hint == "Solve x² = x + 1."
+        assert "not attempted yet (warm-up, about 2 minutes). Expected: a number." in str(said)
+    assert check("ex-made-1", 2.0).hint == "Solve x² = x + 1."
 
 
 @pytest.mark.usefixtures("made_up")
 def test_each_failed_attempt_gives_the_next_hint_and_the_last_one_stays() -> None:
-    said = [check("made-1", 2.0) for _ in range(4)]
+    said = [check("ex-made-1", 2.0) for _ in range(4)]
     assert [each.passed for each in said] == [False] * 4
     assert [each.attempt for each in said] == [1, 2, 3, 4]
     assert said[0].hint == "Solve x² = x + 1."
@@ -134,20 +134,26 @@ def test_each_failed_attempt_gives_the_next_hint_and_the_last_one_stays() -> Non
 
 
 @pytest.mark.usefixtures("made_up")
+def test_a_known_mistake_is_told_what_it_is() -> None:
+    assert check("ex-made-1", 2.618).message == "that is its square"
+
+
+@pytest.mark.usefixtures("made_up")
 def test_attempts_are_counted_for_each_exercise_and_anew_once_it_is_passed() -> None:
-    check("made-1", 2.0)
-    assert check("made-2", lambda x: x).attempt == 1
-    assert check("made-1", 1.618).attempt == 2
-    assert check("made-1", 2.0).attempt == 1
+    check("ex-made-1", 2.0)
+    assert check("ex-made-2", lambda x: x).attempt == 1
+    assert check("ex-made-1", 1.618).attempt == 2
+    assert check("ex-made-1", 2.0).attempt == 1
 
 
 @pytest.mark.usefixtures("made_up")
 @pytest.mark.parametrize("answer", ["1.618", [1.618], object(), np.zeros(3), {1: 2}])
 def test_an_answer_of_the_wrong_type_is_told_what_was_expected(answer: Any) -> None:
-    said = check("made-1", answer)
-    assert (said.passed, said.attempted) == (False, True)
+    said = check("ex-made-1", answer)
+    assert (said.passed, said.attempted, said.hint) == (False, False, "")
     assert type(answer).__name__ in said.message
     assert said.message.endswith("Expected: a number.")
+    assert check("ex-made-1", 2.0).attempt == 1
 
 
 @pytest.mark.usefixtures("made_up")
@@ -156,24 +162,63 @@ def test_a_function_that_raises_is_told_its_own_error_and_line() -> None:
         nothing = 0
         return x / nothing
 
-    said = check("made-2", halve)
+    said = check("ex-made-2", halve)
     assert not said.passed
     assert "Your function raised ZeroDivisionError: " in said.message
     assert "(in its line 3)" in said.message
 
 
 @pytest.mark.usefixtures("made_up")
-@pytest.mark.parametrize("answer", [lambda: 1.5, lambda x: "1.5", float.fromhex])
-def test_a_function_that_cannot_be_used_is_told_why(answer: Any) -> None:
-    said = check("made-2", answer)
-    assert not said.passed
-    assert "TypeError" in said.message
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda: 1.5, "TypeError"),
+        (float.fromhex, "TypeError"),
+        (lambda x: "1.5", "is not made of numbers"),
+        (lambda x: math.nan, "holds NaN or an infinity"),
+        (lambda x: [1.5], "returned the shape (1,), not ()"),
+    ],
+)
+def test_a_function_that_cannot_be_used_is_told_why_and_costs_no_hint(
+    answer: Any, reason: str
+) -> None:
+    said = check("ex-made-2", answer)
+    assert (said.passed, said.attempted, said.hint) == (False, False, "")
+    assert reason in said.message
     assert "Expected: a function of a number." in said.message
+
+
+class Unspeakable:
+    """An answer that cannot even be shown."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("x" * 100_000)
+
+    __float__ = __call__ = __repr__
+
+
+@pytest.mark.usefixtures("made_up")
+@pytest.mark.parametrize("exercise_id", ["ex-made-1", "ex-made-2"])
+@pytest.mark.parametrize(
+    "answer",
+    [list(range(100_000)), np.zeros(100_000), "x" * 100_000, {1: "x" * 100_000}, Unspeakable()],
+)
+def test_feedback_is_short_whatever_the_answer_is(exercise_id: str, answer: Any) -> None:
+    said = check(exercise_id, answer)
+    assert not said.passed
+    assert len(str(said)) < 500
+
+
+@pytest.mark.usefixtures("made_up")
+@pytest.mark.parametrize("stranger", [1, None, ["ex-made-1"], 1.5])
+def test_an_exercise_is_named_by_text(stranger: Any) -> None:
+    with pytest.raises(ExerciseError, match=r"named by text such as 'ex-made-1', not by"):
+        check(stranger, 2)
 
 
 @pytest.mark.usefixtures("made_up")
 def test_feedback_is_shown_as_escaped_html_and_as_text() -> None:
-    bundle = check("made-1", "<b>2</b>")._repr_mimebundle_()
+    bundle = check("ex-made-1", "<b>2</b>")._repr_mimebundle_()
     assert "&lt;b&gt;2" in bundle["text/html"]
     assert "<b>" not in bundle["text/html"]
     assert "bn-feedback-failed" in bundle["text/html"]
@@ -182,18 +227,33 @@ def test_feedback_is_shown_as_escaped_html_and_as_text() -> None:
 
 @pytest.mark.usefixtures("made_up")
 def test_an_unknown_exercise_suggests_the_nearest() -> None:
-    with pytest.raises(ExerciseError, match="unknown exercise 'maid-1'; did you mean 'made-1'"):
-        check("maid-1", 1.0)
+    with pytest.raises(
+        ExerciseError, match="unknown exercise 'ex-maid-1'; did you mean 'ex-made-1'"
+    ):
+        check("ex-maid-1", 1.0)
 
 
-def test_an_exercise_without_hints_or_a_checker_without_a_verdict_is_refused() -> None:
-    with pytest.raises(ExerciseError, match="at least one hint"):
-        Exercise("made-3", halves, (), 1.0, "a number")
-    with pytest.raises(ExerciseError, match="what an answer looks like"):
-        Exercise("made-3", halves, ("Think.",), 1.0, "")
-    says_true = Exercise("made-3", lambda answer: True, ("Think.",), 1.0, "a number")  # type: ignore[arg-type, return-value]
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({"id": "made-3"}, "name it as in ex-shift-3"),
+        ({"hints": ()}, "at least one hint"),
+        ({"hints": ("",)}, "at least one hint"),
+        ({"answer": Numeric(1.0, "no", expects="")}, "what an answer looks like"),
+        ({"minutes": 0}, "give 1 or more"),
+    ],
+)
+def test_an_exercise_that_is_not_declared_as_it_must_be_is_refused(
+    declared: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ExerciseError, match=re.escape(message)):
+        replace(GOLDEN, **declared)
+
+
+def test_a_judge_without_a_verdict_is_refused() -> None:
+    says_true = replace(HALVES, answer=Behaviour("a function", lambda call: True))  # type: ignore[arg-type, return-value]
     with pytest.raises(ExerciseError, match="its checker returned a bool"):
-        says_true.fault(1.0)
+        says_true.fault(lambda x: x)
 
 
 # --- reading solutions out of a chapter -------------------------------------------------------
@@ -202,29 +262,31 @@ def test_an_exercise_without_hints_or_a_checker_without_a_verdict_is_refused() -
 @pytest.mark.usefixtures("made_up")
 def test_the_solutions_of_a_chapter_run_through_the_checker_that_readers_call() -> None:
     found = solutions(CHAPTER)
-    assert list(found) == ["made-1", "made-2"]
+    assert list(found) == ["ex-made-1", "ex-made-2"]
+    assert found["ex-made-1"].words == "From the formula for quadratic equations: and so"
+    assert not found["ex-made-1"].closed
     said = {name: solution.run() for name, solution in found.items()}
     assert all(each.passed for each in said.values())
-    assert said["made-1"].answer == pytest.approx(1.618, abs=1e-3)
+    assert said["ex-made-1"].answer == pytest.approx(1.618, abs=1e-3)
 
 
 @pytest.mark.usefixtures("made_up")
 def test_a_wrong_solution_does_not_pass() -> None:
-    said = solutions(CHAPTER.replace("sqrt(5)", "sqrt(6)"))["made-1"].run()
+    said = solutions(CHAPTER.replace("sqrt(5)", "sqrt(6)"))["ex-made-1"].run()
     assert not said.passed
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (":::{solution-end}\n", ":::{note}\n", "solution made-2 has no solution-end"),
-        ("````{solution-end}\n", "````{note}\n", "out of turn near solution made-1"),
-        ("{solution-start} made-2", "{solution-start} made-1", "made-1 is there twice"),
-        (":::{solution-start} made-2\n", ":::{note}\n", "out of turn near solution None"),
+        (":::{solution-end}\n", ":::{note}\n", "solution ex-made-2 has no solution-end"),
+        ("````{solution-end}\n", "````{note}\n", "out of turn near solution ex-made-1"),
+        ("{solution-start} ex-made-2", "{solution-start} ex-made-1", "ex-made-1 is there twice"),
+        (":::{solution-start} ex-made-2\n", ":::{note}\n", "out of turn near solution None"),
         (
-            'def half(x):\n    return x / 2\n\ncheck("made-2", half)',
+            'def half(x):\n    return x / 2\n\ncheck("ex-made-2", half)',
             "",
-            "no code in solution made-2",
+            "no code in solution ex-made-2",
         ),
     ],
 )
@@ -235,11 +297,11 @@ def test_solutions_that_are_not_laid_out_right_are_errors(old: str, new: str, me
 
 
 @pytest.mark.usefixtures("made_up")
-@pytest.mark.parametrize("last", ["root", "ratio = root", 'check("made-2", lambda x: x / 2)'])
+@pytest.mark.parametrize("last", ["root", "ratio = root", 'check("ex-made-2", lambda x: x / 2)'])
 def test_a_solution_must_end_with_the_check_of_its_own_exercise(last: str) -> None:
-    chapter = CHAPTER.replace('check("made-1", (1 + root) / 2)', last)
-    with pytest.raises(ChapterTextError, match="solution made-1"):
-        solutions(chapter)["made-1"].run()
+    chapter = CHAPTER.replace('check("ex-made-1", (1 + root) / 2)', last)
+    with pytest.raises(ChapterTextError, match="solution ex-made-1"):
+        solutions(chapter)["ex-made-1"].run()
 
 
 @pytest.mark.parametrize(
@@ -261,42 +323,3 @@ def test_a_hint_that_holds_the_number_asked_for_is_noticed(
     hint: str, answer: Any, given_away: bool
 ) -> None:
     assert gives_away(hint, answer) is given_away
-
-
-# --- every exercise of the book ---------------------------------------------------------------
-
-
-def book_solutions() -> dict[str, Solution]:
-    """All solutions of the book's chapters; an exercise that two chapters solve is an error."""
-    found: dict[str, Solution] = {}
-    for path in sorted(BOOK.rglob("*.md")):
-        for exercise_id, solution in solutions(path.read_text(encoding="utf-8")).items():
-            assert exercise_id not in found, f"{path}: {exercise_id} is solved elsewhere too"
-            found[exercise_id] = solution
-    return found
-
-
-SOLUTIONS = book_solutions()
-
-
-def test_every_exercise_of_the_book_has_a_solution_and_every_solution_an_exercise() -> None:
-    assert sorted(SOLUTIONS) == sorted(exercises.catalogue())
-
-
-@pytest.mark.parametrize("exercise_id", SOLUTIONS)
-def test_the_solution_in_the_book_passes_and_no_hint_gives_it_away(
-    exercise_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(BOOK)
-    said = SOLUTIONS[exercise_id].run()
-    assert said.passed, str(said)
-    for hint in exercises.get(exercise_id).hints:
-        assert not gives_away(hint, said.answer), f"{exercise_id}: {hint!r} holds the answer"
-
-
-@pytest.mark.parametrize("exercise_id", exercises.catalogue())
-def test_a_typical_wrong_answer_is_an_attempt_that_fails(exercise_id: str) -> None:
-    said = check(exercise_id, exercises.get(exercise_id).wrong)
-    assert said.attempted
-    assert not said.passed
-    assert said.hint

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jupytext
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 GATE = re.compile(r"\{(exercise|solution)-(start|end)\}")
 LABEL = re.compile(r"^ *name: (fig-\S+)|^\$\$ \((\S+)\)|^:label: (\S+)|^\((\S+)\)=$", re.M)
 DEFINITION = re.compile(r"^\s*(?:async def|def|class)\s", re.M)
