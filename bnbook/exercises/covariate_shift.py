@@ -10,6 +10,7 @@ from scipy.stats import norm, wasserstein_distance
 
 from bnbook import claims, experiments
 from bnbook.exercises import Behaviour, Called, Case, Design, Exercise, Function, Numeric, Unusable
+from bnbook.exercises._designs import differing
 from bnbook.experiments.covariate_shift import Cats
 from bnbook.nets import MLP
 from bnbook.stats import log_ratio
@@ -102,9 +103,8 @@ def clean_comparison(answer: Plan) -> str | None:
     same_net = {k: v for k, v in vars(none.net).items() if k != "norm"}
     if any(vars(batch.net)[k] != v for k, v in same_net.items()):
         return "the two networks differ in more than their normaliser"
-    for what in ("learning_rate", "batch_size", "optimizer"):
-        if getattr(none, what) != getattr(batch, what):
-            return f"the arms differ in their {what} too: an effect could come from either"
+    if also := differing(answer.arms):
+        return also
     if not (isinstance(none.net, MLP) and none.net.activation == "relu"):
         return "the question is about relu"
     if len(answer.seeds) < 5:

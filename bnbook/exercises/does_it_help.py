@@ -12,6 +12,7 @@ from scipy.stats import mannwhitneyu, norm
 
 from bnbook import experiments
 from bnbook.exercises import Case, Choice, Design, Exercise, Function, Numeric
+from bnbook.exercises._designs import differing
 from bnbook.nets import MLP
 from bnbook.outcomes.arms import by_norm
 from bnbook.outcomes.does_it_help import factor_study
@@ -126,8 +127,8 @@ def batch_size_plan(answer: Plan) -> str | None:
     nets = [{**vars(arm.net), "norm": ""} for arm in answer.arms]
     if any(net != nets[0] for net in nets) or not isinstance(answer.arms[0].net, MLP):
         return "the networks differ in more than their normaliser"
-    if any(arm.optimizer != answer.arms[0].optimizer for arm in answer.arms):
-        return "the optimizers differ: an effect could come from either"
+    if also := differing(answer.arms, "batch_size", "learning_rate"):
+        return also
     rates = [arm.learning_rate for arm in answer.arms]
     if not all(isinstance(rate, Tuned) for rate in rates):
         return "one learning rate does not suit all batch sizes: let each arm tune its own"

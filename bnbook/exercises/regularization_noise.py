@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from bnbook import experiments
 from bnbook.exercises import Behaviour, Called, Case, Design, Exercise, Function, Numeric, Unusable
+from bnbook.exercises._designs import differing
 from bnbook.laws import noise as laws
 from bnbook.train import Plan
 
@@ -118,9 +119,8 @@ def fair_sizes(answer: Plan) -> str | None:
         sizes.append(dict(net.norm_options).get("ghost_size", arm.batch_size))
         if arm.batch_size % sizes[-1]:
             return f"arm {arm.name!r}: {sizes[-1]} does not divide its batch of {arm.batch_size}"
-    for what in ("batch_size", "learning_rate", "optimizer", "steps"):
-        if len({getattr(arm, what) for arm in answer.arms}) > 1:
-            return f"the arms differ in their {what} too: an effect could come from either"
+    if also := differing(answer.arms):
+        return also
     if len(set(sizes)) < 3:
         return "three sizes of ghosts or more make a curve"
     if len(answer.seeds) < 5:

@@ -27,7 +27,7 @@ CHAPTERS = tuple(
 NUMERIC = [name for name, each in CATALOGUE.items() if isinstance(each.answer, Numeric)]
 KNOWN = [name for name in NUMERIC if not callable(CATALOGUE[name].answer.value)]
 QUICK = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
