@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ import xarray as xr
 from torch import Tensor, nn
 
 from bnbook import probes as instruments
-from bnbook.data import Batched, Dataset
+from bnbook.data import Batched, Dataset, Dealt
 from bnbook.nets import Network, adopt
 from bnbook.probes import Probe, Snapshot
 from bnbook.record import provenance
@@ -197,7 +198,7 @@ class Watch:
             params=params,
             buffers=own | buffers,
             batch=(x[None].to(dtype), y[None]),
-            data=self.data,
+            data=Dealt.of(replace(self.data, pool=None), [self.seed]),
             learning_rate=torch.tensor([self.learning_rate], dtype=dtype, device=x.device),
             update=self._updated,
             previous=self.snapshot.seen if self.snapshot else None,

@@ -2,6 +2,11 @@
 
     digits = load("mnist-5k")
     digits.train.x, digits.train.y   # (4000, 1, 28, 28) float32 and (4000,) int64
+    digits.split(7).train.x          # as many others: those of seed 7
+
+Every seed of an experiment is dealt its own training and test examples, of all that a data set
+has, stratified and standardised by its training examples alone; see `Dataset.split`. The split
+that a data set is published with is there under `official:NAME`, the same for all seeds.
 
 Files lie under `root()`, images as torchvision lays them out. A new data set is one more `Source`
 in the `SOURCES` of a file in this folder, which is found by itself.
@@ -12,6 +17,7 @@ import os
 import pkgutil
 import shutil
 import socket
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,14 +26,20 @@ from typing import Any
 from bnbook import environment
 from bnbook.data.base import DataError, Dataset, Raw, Source, Split, from_tensors
 from bnbook.data.batches import Batched, from_batches
+from bnbook.data.dealt import Dealt, Portion
 from bnbook.data.folders import FOLDER, read_folder
+from bnbook.data.pool import Pool
 from bnbook.text import unknown
 
 __all__ = [
     "FOLDER",
+    "OFFICIAL",
     "Batched",
     "DataError",
     "Dataset",
+    "Dealt",
+    "Pool",
+    "Portion",
     "Raw",
     "Source",
     "Split",
@@ -39,6 +51,10 @@ __all__ = [
     "names",
     "root",
 ]
+
+
+OFFICIAL = "official:"
+"""Before a name: the split that the data set is published with, for every seed."""
 
 
 def root() -> Path:
@@ -64,6 +80,8 @@ def describe() -> list[dict[str, Any]]:
 def load(name: str) -> Dataset:
     """Return the data set called `name`: one of `names()`, or `folder:PATH`.
 
+    Its `split(seed)` deals the examples anew for each seed; with `official:` before the name
+    there is one split for all.
     `PATH` holds `train/<class>/` and `test/<class>/` with images of one size, read as RGB; a
     relative one is looked for here, then under `root()`. What is absent is downloaded. The result
     is kept for the life of the process and shared: do not write into its tensors. Raises
@@ -80,6 +98,9 @@ def fetch(name: str) -> Dataset:
 
 @lru_cache(maxsize=4)
 def _load(name: str, where: Path, here: Path) -> Dataset:
+    if name.startswith(OFFICIAL):
+        whole = _load(name.removeprefix(OFFICIAL), where, here)
+        return replace(whole, name=name, pool=None)
     if name.startswith(FOLDER):
         return read_folder(name, where, here)
     if name not in SOURCES:
@@ -87,7 +108,7 @@ def _load(name: str, where: Path, here: Path) -> Dataset:
     source = SOURCES[name]
     if not source.present(where):
         _download(name, source, where)
-    return from_tensors(name, *source.read(where), source.classes)
+    return from_tensors(name, *source.read(where), source.classes, pooled=True)
 
 
 def _download(name: str, source: Source, where: Path) -> None:

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float32, Int64
 from torch import Tensor
 
+from bnbook.data.pool import Deal, Pool, moments
+
 Raw = tuple[Tensor, Tensor]
 """Images (N, C, H, W) or rows (N, features) of any number type, and labels (N,)."""
 
@@ -31,9 +33,12 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A training and a test split over the same classes.
+    """A training and a test split over the same classes, and the pool that seeds are dealt from.
 
-    `fingerprint` hashes the four tensors: equal content has equal fingerprints under any name.
+    `train` and `test` are the split that goes with the name. With a `pool` every seed has another
+    one, `split(seed)`; without, the split is fixed and all seeds share it. `fingerprint` hashes
+    the examples as they came: equal content has equal fingerprints under any name, and on any
+    machine.
     """
 
     name: str
@@ -41,6 +46,7 @@ class Dataset:
     test: Split
     classes: tuple[str, ...]
     fingerprint: str
+    pool: Pool | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -50,7 +56,39 @@ class Dataset:
     def to(self, device: str | torch.device) -> "Dataset":
         """Return the same data set on `device`."""
         train, test = (Split(s.x.to(device), s.y.to(device)) for s in (self.train, self.test))
-        return replace(self, train=train, test=test)
+        return replace(self, train=train, test=test, pool=self.pool and self.pool.to(device))
+
+    def split(self, seed: int) -> "Dataset":
+        """The training and test examples of `seed`, standardised by its training ones: fixed.
+
+        Every arm of a seed has the same; itself where the split is fixed. It is made anew at each
+        call: keep it.
+        """
+        return self if self.pool is None else replace(self._of(self.pool, seed), pool=None)
+
+    def apart(self) -> tuple["Dataset", "Dataset"]:
+        """What trains and tests where learning rates are tuned, and what tunes them.
+
+        A fifth of the pool, the same for every seed, is put aside and dealt by itself to the
+        seeds of the tuning, so that no rate is chosen by an example that trains or tests. Of a
+        fixed split it is a fifth of the training examples.
+        """
+        if self.pool is not None:
+            kept, aside = self.pool.divided()
+            return self._of(kept), self._of(aside)
+        share = len(self.test) / (len(self.train) + len(self.test))
+        tests = max(1, round(len(self.train) * share))
+        kept, aside = Pool(self.train.x, self.train.y, tests).divided()
+        return replace(self, train=Split(kept.x, kept.y)), self._of(aside)
+
+    def _of(self, pool: Pool, seed: int = 0) -> "Dataset":
+        """The data set of a pool, whose own split is that of a seed."""
+        deal = pool.deal(seed)
+        train, test = (
+            Split(_standardised(pool.x[rows], deal), pool.y[rows])
+            for rows in (deal.train, deal.test)
+        )
+        return replace(self, train=train, test=test, pool=pool)
 
 
 @dataclass(frozen=True)
@@ -77,13 +115,16 @@ class Source:
         return all((where / file).is_file() for file in self.files)
 
 
-def from_tensors(name: str, train: Raw, test: Raw, classes: tuple[str, ...]) -> Dataset:
+def from_tensors(
+    name: str, train: Raw, test: Raw, classes: tuple[str, ...], *, pooled: bool = False
+) -> Dataset:
     """Build a data set from raw values and labels, standardised by the training split.
 
     Channel or feature c becomes (x_c − μ_c)/σ_c in both splits, with the mean μ_c and the biased
-    standard deviation σ_c over all training examples and, of images, all their pixels. Raises
-    `DataError` unless the tensors are images (N, C, H, W) or rows (N, features) of one shape,
-    finite and varying, labelled with two classes or more.
+    standard deviation σ_c over all training examples and, of images, all their pixels. With
+    `pooled` every seed is dealt its own split of both together, else the one given is fixed.
+    Raises `DataError` unless the tensors are images (N, C, H, W) or rows (N, features) of one
+    shape, finite and varying, labelled with two classes or more.
     """
     if len(classes) < 2:
         raise DataError(f"{name} has {len(classes)} class; expected at least two")
@@ -92,21 +133,34 @@ def from_tensors(name: str, train: Raw, test: Raw, classes: tuple[str, ...]) -> 
     shapes = [tuple(x.shape[1:]) for x, _ in (train, test)]
     if shapes[0] != shapes[1]:
         raise DataError(f"{name} has training examples {shapes[0]} but test examples {shapes[1]}")
-    values = [torch.empty(x.shape, dtype=torch.float32).copy_(x) for x, _ in (train, test)]
-    over = (0, *range(2, values[0].ndim))
-    std, mean = torch.std_mean(values[0], dim=over, correction=0, keepdim=True)
-    if constant := (std == 0).flatten().nonzero().flatten().tolist():
-        what = "channel" if values[0].ndim == 4 else "feature"
+    rows = torch.arange(len(train[1]))
+    deal = Deal(rows, rows[:0], *moments(train[0], rows))
+    if constant := (deal.std == 0).flatten().nonzero().flatten().tolist():
+        what = "channel" if train[0].ndim == 4 else "feature"
         raise DataError(f"{name}: {what}(s) {constant} never vary over the training examples")
-    train_split, test_split = (
-        Split(x.sub_(mean).div_(std), y.long().contiguous())
-        for x, (_, y) in zip(values, (train, test), strict=True)
-    )
+    one, other = (Split(_standardised(x, deal), y.long().contiguous()) for x, y in (train, test))
+    pool = None
+    if pooled:
+        x, y = (torch.cat(each) for each in zip(train, test, strict=True))
+        pool = Pool(x, y.long(), len(test[1]))
+    return Dataset(name, one, other, classes, _fingerprint(train, test), pool)
+
+
+def _standardised(x: Tensor, deal: Deal) -> Tensor:
+    """A copy of x (example, …) in float32, with the mean and the deviation of a deal taken out."""
+    values = torch.empty(x.shape, dtype=torch.float32, device=x.device).copy_(x)
+    return values.sub_(deal.mean).div_(deal.std)
+
+
+def _fingerprint(train: Raw, test: Raw) -> str:
+    """Hash of the examples as they came: no rounding enters."""
     digest = hashlib.sha256()
-    for tensor in (train_split.x, train_split.y, test_split.x, test_split.y):
-        digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(tensor.numpy().data)
-    return Dataset(name, train_split, test_split, classes, digest.hexdigest()[:16])
+    for x, y in (train, test):
+        for values in (x.cpu().contiguous().numpy(), y.cpu().long().numpy()):
+            plain = values.astype(values.dtype.newbyteorder("<"), copy=False)
+            digest.update(f"{plain.shape} {plain.dtype.str}".encode())
+            digest.update(plain.data)
+    return digest.hexdigest()[:16]
 
 
 def damaged(path: Path, why: str, name: str) -> DataError:

@@ -63,7 +63,7 @@ def from_batches(
     for tensor in (x, y, test_x, test_y):
         digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.contiguous().numpy().data)
-    return Batched(name, *splits, names, digest.hexdigest()[:16], place.split(sizes))
+    return Batched(name, *splits, names, digest.hexdigest()[:16], batches=place.split(sizes))
 
 
 def _read(what: str, batches: Batches, limit: int | None) -> tuple[Tensor, Tensor, list[int]]:

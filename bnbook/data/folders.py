@@ -34,7 +34,7 @@ def read_folder(name: str, where: Path, here: Path) -> Dataset:
     pixels = _decoded(files, train.loader, where / "decoded" / path.name)
     raw_train = _mixed(pixels[: len(train)], train.targets)
     raw_test = _mixed(pixels[len(train) :], test.targets)
-    return from_tensors(name, raw_train, raw_test, tuple(train.classes))
+    return from_tensors(name, raw_train, raw_test, tuple(train.classes), pooled=True)
 
 
 def _mixed(pixels: NDArray[np.uint8], labels: list[int]) -> Raw:

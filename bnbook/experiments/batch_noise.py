@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from bnbook import data, norms
+from bnbook.data import Dataset
 from bnbook.factors import crossed
 from bnbook.laws.noise import variance_noise
 from bnbook.nets import MLP, Layer, MultilayerPerceptron
@@ -81,7 +82,8 @@ def _gaussian(settings: Inside, generator: torch.Generator) -> Tensor:
 
 
 def _network(settings: Inside, norm: str, seed: int, generator: torch.Generator) -> Tensor:
-    net, x = _trained(settings, norm, seed), data.load(settings.data).train.x
+    digits = data.load(settings.data).split(seed)
+    net, x = _trained(settings, digits, norm, seed), digits.train.x
     lowest = net.layers[0]
     assert isinstance(lowest, Layer)
     first = lowest.linear(x.flatten(1)).detach()
@@ -92,8 +94,7 @@ def _network(settings: Inside, norm: str, seed: int, generator: torch.Generator)
     return torch.stack(rows)
 
 
-def _trained(settings: Inside, norm: str, seed: int) -> MultilayerPerceptron:
-    dataset = data.load(settings.data)
+def _trained(settings: Inside, dataset: Dataset, norm: str, seed: int) -> MultilayerPerceptron:
     spec = MLP(settings.widths, "relu", norm)
     net = spec.build(dataset.input_shape, len(dataset.classes), seed)
     run = descend(

@@ -10,7 +10,7 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data, norms
-from bnbook.data import Dataset, Split
+from bnbook.data import Dataset, Portion
 from bnbook.factors import Factors, name_of
 from bnbook.nets import MLP
 from bnbook.probes import Snapshot, accuracy, gradient_norm
@@ -33,8 +33,6 @@ OPTIONS: dict[str, tuple[tuple[str, Any], ...]] = {
 """The normalisers, and what is not their default."""
 
 BUDGETS = ("equal examples", "equal steps")
-VALIDATION = 500
-"""Training examples that are put aside, to choose a learning rate by."""
 
 
 @dataclass(frozen=True)
@@ -63,21 +61,23 @@ def measure(sizes: Sizes, arm: Factors, seeds: tuple[int, ...], device: str = "c
 
     accuracy, loss   by split and statistics, after equal examples and after equal steps; a
                      network that diverged has the accuracy of chance and no loss
-    validation       accuracy by population statistics on training examples put aside
+    validation       accuracy by population statistics on examples put aside, that neither
+                     train nor test any seed
     gradient         norm of the loss gradient of the first layer's weights, before training
     """
     norm, m = arm["norm"], arm["m"]
     members = [Member(name_of(arm), seed, rate) for seed in seeds for rate in sizes.rates]
-    kept, aside = _put_aside(data.load(sizes.data).to(device))
+    kept, aside = data.load(sizes.data).to(device).apart()
     spec = MLP(sizes.widths, "relu", norm, norm_options=OPTIONS[norm])
     population = Population(spec, SGD(), m, members, kept)
+    validation = _validation(population, aside)
     shape = (len(seeds), len(sizes.rates))
     gradient = gradient_norm.GradientNorm()(population.snapshot())[:, 0].cpu().view(shape)
     seen = {}
     for look in sorted({max(1, sizes.examples // m), sizes.steps}):
         while population.steps_taken < look:
             population.step()
-        seen[look] = _look(population, aside, shape)
+        seen[look] = _look(population, validation, shape)
     looks = [seen[max(1, sizes.examples // m)], seen[sizes.steps]]
     found = xr.concat(looks, "budget").assign_coords(budget=list(BUDGETS), rate=list(sizes.rates))
     found["gradient"] = (("seed", "rate"), gradient, {"units": "1"})
@@ -85,14 +85,15 @@ def measure(sizes: Sizes, arm: Factors, seeds: tuple[int, ...], device: str = "c
     return found
 
 
-def _put_aside(whole: Dataset) -> tuple[Dataset, Split]:
-    """The data set without its last training examples, and those."""
-    x, y = whole.train.x, whole.train.y
-    kept = replace(whole, train=Split(x[:-VALIDATION], y[:-VALIDATION]))
-    return kept, Split(x[-VALIDATION:], y[-VALIDATION:])
+def _validation(population: Population, aside: Dataset) -> Portion:
+    """What is put aside, as each member sees it: standardised by its own training examples."""
+    assert aside.pool is not None
+    rows = torch.arange(len(aside.pool), device=aside.pool.y.device)
+    shared = rows.expand(len(population.members), -1)
+    return replace(population.data.train, x=aside.pool.x, y=aside.pool.y, rows=shared)
 
 
-def _look(population: Population, aside: Split, shape: tuple[int, int]) -> xr.Dataset:
+def _look(population: Population, aside: Portion, shape: tuple[int, int]) -> xr.Dataset:
     """Accuracy and loss (seed, rate, split, statistics), and the accuracy on what is put aside."""
     snapshot = population.snapshot()
     loss, right = accuracy.Loss()(snapshot).cpu(), accuracy.Accuracy()(snapshot).cpu()
@@ -112,10 +113,11 @@ def _look(population: Population, aside: Split, shape: tuple[int, int]) -> xr.Da
     )
 
 
-def _accuracy(s: Snapshot, split: Split) -> Tensor:
+def _accuracy(s: Snapshot, portion: Portion) -> Tensor:
     """Accuracy (member,) by population statistics."""
-    logits = accuracy.logits_of(s, s.buffers, split.x[None], "population")
-    return (logits.argmax(-1) == split.y).float().mean(1).cpu()
+    x, y = portion[slice(None)]
+    logits = accuracy.logits_of(s, s.buffers, x[:, None], "population")
+    return (logits.argmax(-1) == y).float().mean(1).cpu()
 
 
 SMALL = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)

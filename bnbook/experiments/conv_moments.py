@@ -39,7 +39,7 @@ def measure(settings: Filters, seed: int) -> xr.Dataset:
     from correlations   N·(PQ)²/ΣR, with R the correlations of the positions within an example
     """
     generator = torch.Generator().manual_seed(seed)
-    x = data.load(settings.data).train.x[: settings.pool].double()
+    x = data.load(settings.data).split(seed).train.x[: settings.pool].double()
     for channels in (1, settings.filters):
         shape = (settings.filters, channels, 3, 3)
         kernels = torch.randn(shape, generator=generator, dtype=x.dtype)

@@ -53,7 +53,7 @@ def measure(
     correlation    (seed,) of two rows of one batch, over the pixels that vary: mean over batches
     """
     norm, rows = arm["norm"], arm["rows"]
-    films = filmed(settings)
+    films = {seed: filmed(settings, seed) for seed in seeds}
     sampler = sampler_of(settings, rows)
     members = [Member(name_of(arm), seed, rate) for seed in seeds for rate in settings.rates]
     population = Population(
@@ -61,13 +61,13 @@ def measure(
         SGD(),
         settings.batch_size,
         members,
-        films.to(device),
+        {seed: film.to(device) for seed, film in films.items()},
         sampler=sampler,
     )
     while population.steps_taken < settings.steps:
         population.step()
     right = accuracy.Accuracy()(population.snapshot()).cpu()
-    right[population.diverged_at.cpu().isfinite()] = 1 / len(films.classes)
+    right[population.diverged_at.cpu().isfinite()] = 1 / len(population.data.classes)
     shape = (len(seeds), len(settings.rates))
     dims = ("seed", "rate", "split", "statistics")
     return xr.Dataset(
@@ -75,7 +75,7 @@ def measure(
             "accuracy": (dims, right.unflatten(0, shape), {"units": "1"}),
             "correlation": (
                 "seed",
-                [correlation(films, settings, sampler, seed) for seed in seeds],
+                [correlation(films[seed], settings, sampler, seed) for seed in seeds],
                 {"units": "1"},
             ),
         },
@@ -92,10 +92,10 @@ def sampler_of(settings: Frames, rows: str) -> Sampler:
     return Sequences(settings.length) if rows == "correlated" else Shuffled()
 
 
-def filmed(settings: Frames) -> Dataset:
-    """Films of the first training digits, frame after frame, and the test digits' last frames."""
-    digits = data.load(settings.data)
-    generator = draws(0)
+def filmed(settings: Frames, seed: int) -> Dataset:
+    """Films of a seed's first training digits, frame after frame; its test digits' last frames."""
+    digits = data.load(settings.data).split(seed)
+    generator = draws(seed)
     train = _films(digits.train.x[: settings.sequences], settings, generator).flatten(0, 1)
     labels = digits.train.y[: settings.sequences].repeat_interleave(settings.length)
     test = _films(digits.test.x, settings, generator)[:, -1]

@@ -75,7 +75,10 @@ def _run(settings: Twins, arm: str, seed: int) -> tuple[Tensor, Tensor]:
     """What is measured (look, quantity), and the directions of W (look, out, in)."""
     spec = MLP(settings.widths, "sigmoid", "batch", (("eps", 1e-30),))
     net = spec.build((28, 28), 10, seed).double()
-    train, generator = data.load(settings.data).train, torch.Generator().manual_seed(seed)
+    train, generator = (
+        data.load(settings.data).split(seed).train,
+        torch.Generator().manual_seed(seed),
+    )
     seen, directions = [], []
     for step in range(settings.steps + 1):
         chosen = torch.randint(len(train), (settings.batch_size,), generator=generator)

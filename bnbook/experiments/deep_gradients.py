@@ -47,7 +47,7 @@ def measure(settings: Deep, seed: int) -> xr.Dataset:
     weight_gradient, signal_gradient   norms of ∂L/∂W, and of ∂L/∂z of what the linear map gives
     rank, orthogonality_gap            of what the nonlinearity is given
     """
-    train = data.load(settings.data).train
+    train = data.load(settings.data).split(seed).train
     chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
     chosen = chosen[: settings.batch_size]
     x, y = train.x[chosen].double(), train.y[chosen]

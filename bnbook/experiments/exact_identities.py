@@ -74,7 +74,7 @@ def _trained(
     settings: Identities, arm: str, seed: int
 ) -> tuple[MultilayerPerceptron, list[tuple[Tensor, Tensor]]]:
     """The network after its training, and batches it has not seen."""
-    train = data.load(settings.data).train
+    train = data.load(settings.data).split(seed).train
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
     spec = MLP(settings.widths, "sigmoid", arm)
     net = spec.build(tuple(train.x.shape[1:]), 10, seed).double()

@@ -84,7 +84,7 @@ def measure(settings: Wide, seed: int) -> xr.Dataset:
     """Layer by layer the squared norms of ∂L/∂z and of ∂L/∂h, of what a layer hands on, with the
     variance and the squared mean of a channel of it; growth of the first per layer, and predicted.
     """
-    train = data.load(settings.data).train
+    train = data.load(settings.data).split(seed).train
     chosen = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
     chosen = chosen[: settings.batch_size]
     x, y = train.x[chosen], train.y[chosen]

@@ -11,6 +11,7 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data, norms
+from bnbook.data import Split
 from bnbook.factors import Factors, crossed
 from bnbook.nets import MLP, Network
 from bnbook.study import Comparison, Experiment, ExperimentError, draws
@@ -119,23 +120,22 @@ def measure(
     for _ in range(settings.steps):
         population.step()
     found = [
-        _used(settings, population.network(i).cpu(), digits.test.x, digits.test.y, seed)
+        _used(settings, population.network(i).cpu(), digits.split(seed).test, seed)
         for i, seed in enumerate(seeds)
     ]
     return _described(xr.concat(found, "seed"))
 
 
-def _used(settings: Deployment, net: Network, x: Tensor, y: Tensor, seed: int) -> xr.Dataset:
+def _used(settings: Deployment, net: Network, test: Split, seed: int) -> xr.Dataset:
     """One network under every mismatch; the test examples come in the seed's order."""
-    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
+    order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))
+    x, y = test.x[order], test.y[order]
     kinds = []
     for kind, strengths in STRENGTHS.items():
         levels = []
         for strength in strengths:
             generator = draws(seed)
-            levels.append(
-                _at(settings, net, *Mismatch(kind, strength)(x[order], y[order], generator))
-            )
+            levels.append(_at(settings, net, *Mismatch(kind, strength)(x, y, generator)))
         kinds.append(xr.concat(levels, "level"))
     found = xr.concat(kinds, "kind").assign_coords(
         kind=list(STRENGTHS),
@@ -143,7 +143,7 @@ def _used(settings: Deployment, net: Network, x: Tensor, y: Tensor, seed: int) -
         strength=(("kind", "level"), list(STRENGTHS.values())),
     )
     sizes = settings.test_batches
-    found["test_batch"] = ("size", [_by_batch(net, x[order], y[order], n) for n in sizes])
+    found["test_batch"] = ("size", [_by_batch(net, x, y, n) for n in sizes])
     return found.assign_coords(size=list(sizes))
 
 

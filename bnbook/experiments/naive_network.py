@@ -44,7 +44,7 @@ def measure(settings: Digits, seed: int) -> xr.Dataset:
 
 
 def _trained(settings: Digits, seed: int, arm: str) -> xr.Dataset:
-    train = data.load(settings.data).train
+    train = data.load(settings.data).split(seed).train
     generator = torch.Generator().manual_seed(seed)
     weights = _initial(settings, train.x[0].numel(), generator)
     if arm == "outside, without γ and β":

@@ -82,8 +82,8 @@ def _units(settings: Values, arm: Factors, seeds: tuple[int, ...], device: str) 
     population = Population(spec, SGD(), settings.batch_size, members, digits.to(device))
     for _ in range(settings.steps):
         population.step()
-    x = digits.test.x[: settings.examples]
-    layers = [_last_layer(population.network(i).cpu(), x) for i in range(len(seeds))]
+    x = population.data.test[slice(settings.examples)][0].cpu()
+    layers = [_last_layer(population.network(i).cpu(), x[i]) for i in range(len(seeds))]
     return [made_gaussian(z) for z in layers] if "made" in arm else layers
 
 

@@ -42,7 +42,7 @@ def measure(settings: Crowd, seed: int) -> xr.Dataset:
 
     The rival is the class with the second logit at the end. The same draws at every step.
     """
-    dataset = data.load(settings.data)
+    dataset = data.load(settings.data).split(seed)
     spec = MLP(settings.widths, "relu", "batch")
     net = spec.build(dataset.input_shape, len(dataset.classes), seed)
     run = descend(

@@ -66,7 +66,7 @@ def measure(settings: Reversal, seed: int) -> xr.Dataset:
     units as `bnbook.probes.linearity`, `gain` (…, layer) the mean |γ|, 1 where there is none.
     """
     dims = ["size", "arm", "learning_rate", "step"]
-    rows = [_all_arms(settings, _first(settings.data, size), seed) for size in settings.sizes]
+    rows = [_all_arms(settings, _first(settings.data, size, seed), seed) for size in settings.sizes]
     units = {"accuracy": "1", "training_accuracy": "1", "linearity": "1", "gain": "1"}
     last = {"accuracy": ["statistics"], "linearity": ["layer"], "gain": ["layer"]}
     return xr.Dataset(
@@ -89,9 +89,9 @@ def measure(settings: Reversal, seed: int) -> xr.Dataset:
     )
 
 
-def _first(name: str, size: int) -> Dataset:
-    """The data set with only the first `size` training examples."""
-    whole = data.load(name)
+def _first(name: str, size: int, seed: int) -> Dataset:
+    """What a seed is dealt of a data set, with only the first `size` training examples."""
+    whole = data.load(name).split(seed)
     return replace(whole, train=Split(whole.train.x[:size], whole.train.y[:size]))
 
 
@@ -174,7 +174,7 @@ def _look(population: Population, averages: list[Tensors]) -> dict[str, Tensor]:
 def _accuracy(s: probes.Snapshot, buffers: Tensors) -> Tensor:
     """(member,) on the test examples that probes look at, by the statistics in `buffers`."""
     x, y = s.examples("test")
-    guesses = logits_of(s, buffers, x[None], "population").argmax(-1)
+    guesses = logits_of(s, buffers, x[:, None], "population").argmax(-1)
     return (guesses == y).to(x.dtype).mean(-1)
 
 

@@ -58,7 +58,7 @@ def measure(settings: Growth, seed: int) -> xr.Dataset:
 
 def _grow(settings: Growth, arm: Factors, seed: int, steps: tuple[int, ...]) -> Tensor:
     """(look, layer, quantity)."""
-    dataset = data.load(settings.data)
+    dataset = data.load(settings.data).split(seed)
     spec = MLP(settings.widths, arm["activation"], arm["norm"])
     net = spec.build(dataset.input_shape, len(dataset.classes), seed)
     weights = [net.get_parameter(name).detach() for name in net.weight_names()]

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 import xarray as xr
 
 from bnbook import data
+from bnbook.data import Split
 from bnbook.factors import crossed
 from bnbook.nets import MLP, MultilayerPerceptron
 from bnbook.study import Experiment, Measurement
@@ -99,19 +100,20 @@ def _step_times(settings: Race, seed: int) -> np.ndarray:
 
 def _training(settings: Race, arm: str, rate: float, seed: int) -> Callable[[], float]:
     """A function that takes one step of SGD and returns the loss before it."""
+    train = data.load(settings.data).split(seed).train
     net, generator = settings.build(arm, seed), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(net.parameters(), rate)
-    return partial(_step, settings, net, optimizer, generator)
+    return partial(_step, settings.batch_size, train, net, optimizer, generator)
 
 
 def _step(
-    settings: Race,
+    batch_size: int,
+    train: Split,
     net: MultilayerPerceptron,
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
 ) -> float:
-    train = data.load(settings.data).train
-    chosen = torch.randint(len(train), (settings.batch_size,), generator=generator)
+    chosen = torch.randint(len(train), (batch_size,), generator=generator)
     optimizer.zero_grad()
     loss = F.cross_entropy(net(train.x[chosen]), train.y[chosen])
     loss.backward()

@@ -17,8 +17,8 @@ from bnbook.probes.base import SPLITS, STATISTICS, Probe, Snapshot, Tensors, onc
 class Predictions:
     """What a snapshot's networks say, computed when it is first asked for.
 
-    `found[split, kind]` are the logits (member, N, classes) and labels (N,) of a split under a
-    kind of statistics:
+    `found[split, kind]` are the logits (member, N, classes) and labels (member, N) of a split
+    under a kind of statistics:
 
     batch        examples in batches of the training size, each normalised by itself; the few
                  left over by the last full batch are not used
@@ -43,9 +43,9 @@ class Predictions:
         (x, y), size = s.examples(split), s.batch[1].shape[1]
         buffers = _precise_buffers(s) if kind == "precise" else s.buffers
         mode: norms.Mode = "batch" if kind == "batch" else "population"
-        step = min(size, len(y)) if kind == "batch" else len(y)
+        step = min(size, y.shape[1]) if kind == "batch" else y.shape[1]
         logits = logits_of(s, buffers, _in_batches(x, step), mode)
-        return logits, y[: logits.shape[1]]
+        return logits, y[:, : logits.shape[1]]
 
 
 @once
@@ -60,14 +60,14 @@ def keeps_statistics(s: Snapshot) -> bool:
 
 
 def _in_batches(x: Tensor, size: int) -> Tensor:
-    """(N, …) → (batches, size, …), dropping what does not fill a batch."""
-    full = len(x) // size
-    return x[: full * size].unflatten(0, (full, size))
+    """(member, N, …) → (member, batches, size, …), dropping what does not fill a batch."""
+    full = x.shape[1] // size
+    return x[:, : full * size].unflatten(1, (full, size))
 
 
 @torch.no_grad()
 def logits_of(s: Snapshot, buffers: Tensors, batches: Tensor, mode: norms.Mode) -> Tensor:
-    """Logits (member, N, classes) of batches (count, m, …), N = count·m, each passed by itself."""
+    """Logits (member, N, classes) of batches (member, count, m, …), N = count·m, each by itself."""
 
     def forward(params: Tensors, buffers: Tensors, x: Tensor) -> Tensor:
         return functional_call(s.net, (params, buffers), (x,))
@@ -78,7 +78,7 @@ def logits_of(s: Snapshot, buffers: Tensors, batches: Tensor, mode: norms.Mode) 
     stacked = vmap(forward, in_dims=(None, None, 0))
     over_batches = stacked if s.net.stacks else one_after_the_other
     with norms.using(s.net, mode):
-        of_all = over_members(s.net, over_batches, (0, 0, None))
+        of_all = over_members(s.net, over_batches, (0, 0, 0))
         return of_all(s.params, buffers, batches).flatten(1, 2)
 
 
@@ -97,7 +97,7 @@ def _precise_buffers(s: Snapshot) -> Tensors:
         if name.endswith("num_batches_tracked"):
             buffer.zero_()
     with norms.using(s.net, "collect"), torch.no_grad():
-        pooled_of_all = over_members(s.net, pooled, (0, 0, None))
+        pooled_of_all = over_members(s.net, pooled, (0, 0, 0))
         pools = pooled_of_all(s.params, fresh, x)
     return {
         name: s.buffers[name] if name.endswith("num_batches_tracked") else buffer
@@ -127,8 +127,7 @@ class Loss(Probe):
 
     def __call__(self, s: Snapshot) -> Tensor:
         def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
-            losses = F.cross_entropy(logits.flatten(0, 1), y.repeat(len(logits)), reduction="none")
-            return losses.view(len(logits), -1).mean(-1)
+            return F.cross_entropy(logits.mT, y, reduction="none").mean(-1)
 
         return _table(self, s, cross_entropy)
 

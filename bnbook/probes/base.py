@@ -16,7 +16,7 @@ from torch.func import functional_call
 
 from bnbook import norms
 from bnbook.counter import uniform
-from bnbook.data import Dataset
+from bnbook.data import Dealt
 from bnbook.nets import Network, Trace
 from bnbook.nets.members import gradients_of, over_members
 
@@ -46,7 +46,7 @@ class Snapshot:
     params: Tensors
     buffers: Tensors
     batch: tuple[Tensor, Tensor]
-    data: Dataset
+    data: Dealt
     learning_rate: Tensor
     update: Callable[[Tensors, Tensors], Tensors]
     previous: Trace | None = None
@@ -67,19 +67,25 @@ class Snapshot:
         """Names of the linear maps' weights, first layer first, the head last."""
         return self.net.weight_names()
 
-    def examples(self, split: str) -> tuple[Tensor, Tensor]:
-        """The first `EXAMPLES` of a split, x in the network's dtype and y."""
-        part = getattr(self.data, split)
-        dtype = next(iter(self.params.values())).dtype
-        return part.x[:EXAMPLES].to(dtype), part.y[:EXAMPLES]
+    def examples(self, split: str, which: slice | None = None) -> tuple[Tensor, Tensor]:
+        """Examples of a split, x (member, N, …) in the network's dtype and y (member, N).
+
+        Every member's are those of its own seed: the first `EXAMPLES`, or `which`.
+        """
+        if which is None:
+            if ("examples", split) not in self.memo:
+                self.memo["examples", split] = self.examples(split, slice(EXAMPLES))
+            return self.memo["examples", split]
+        x, y = getattr(self.data, split)[which]
+        return x.to(next(iter(self.params.values())).dtype), y
 
     def whole_batches(self, x: Tensor) -> Tensor:
-        """x (N, …) without what is left over by the last full batch, because ghosts must divide it.
+        """x (member, N, …) without what the last full batch leaves over: ghosts must divide it.
 
         All of x where it does not fill one.
         """
-        size = self.batch[1].shape[1]
-        return x[: len(x) // size * size] if len(x) >= size else x
+        size, count = self.batch[1].shape[1], x.shape[1]
+        return x[:, : count // size * size] if count >= size else x
 
     def loss(self, params: Tensors, buffers: Tensors, x: Tensor, y: Tensor) -> Tensor:
         """One member's mean cross-entropy as in training, updating nothing."""
@@ -119,7 +125,7 @@ class Snapshot:
             layers = {name: [one_position(h) for h in trace[name]] for name in ACTIVATION_SITES}
             return layers | {"logits": trace["logits"]}
 
-        traced_of_all = over_members(self.net, traced, (0, 0, None))
+        traced_of_all = over_members(self.net, traced, (0, 0, 0))
         x = self.whole_batches(self.examples("test")[0])
         with norms.using(self.net, mode), torch.no_grad():
             parts = traced_of_all(self.params, self.buffers, x)

@@ -55,13 +55,13 @@ def curvature(s: Snapshot, mode: Mode, measure: Measure) -> Curvature:
         start = {name: vmap(directions)(s.params[name]) for name in s.weight_names[:-1]}
     point = {name: p.detach().requires_grad_() for name, p in start.items()}
 
-    def at(u: Tensors, params: Tensors, buffers: Tensors) -> Tensor:
+    def at(u: Tensors, params: Tensors, buffers: Tensors, x: Tensor, y: Tensor) -> Tensor:
         if on_sphere:
             u = {n: directions(each) * lengths(params[n]) for n, each in u.items()}
-        return mean_loss(loss, params | u, buffers, batches)
+        return mean_loss(loss, params | u, buffers, (x, y))
 
     with torch.enable_grad():
-        losses = over_members(s.net, at, (0, 0, 0))(point, s.params, s.buffers)
+        losses = over_members(s.net, at, (0,) * 5)(point, s.params, s.buffers, *batches)
         inputs = list(point.values())
         gradients = torch.autograd.grad(losses.sum(), inputs, create_graph=True)
 
@@ -79,11 +79,11 @@ def curvature(s: Snapshot, mode: Mode, measure: Measure) -> Curvature:
 
 
 def fixed_batches(s: Snapshot) -> tuple[Tensor, Tensor]:
-    """x (batch, m, …) and y (batch, m): the first training examples, the same at every look."""
-    x, y = s.examples("train")
-    m = min(s.batch[1].shape[1], len(y))
-    count = min(BATCHES, len(y) // m)
-    return x[: count * m].unflatten(0, (count, m)), y[: count * m].unflatten(0, (count, m))
+    """The first training examples, at every look: x (member, batch, m, …), y (member, batch, m)."""
+    m = min(s.batch[1].shape[1], len(s.data.train))
+    count = min(BATCHES, len(s.data.train) // m)
+    x, y = s.examples("train", slice(count * m))
+    return x.unflatten(1, (count, m)), y.unflatten(1, (count, m))
 
 
 def mean_loss(

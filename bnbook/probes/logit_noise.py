@@ -30,12 +30,12 @@ class LogitNoise(Probe):
 
     def __call__(self, s: Snapshot) -> Tensor:
         size = s.batch[1].shape[1]
-        x = s.whole_batches(s.examples("train")[0][: max(EXAMPLES, size)])
+        x = s.whole_batches(s.examples("train", slice(max(EXAMPLES, size)))[0])
         generator = torch.Generator().manual_seed(0)
         found = []
         for draw in range(DRAWS):
-            order = torch.randperm(len(x), generator=generator).to(x.device)
-            logits = logits_of(s, _moved_on(s, draw), x[order].unflatten(0, (-1, size)), "batch")
+            order = torch.randperm(x.shape[1], generator=generator).to(x.device)
+            logits = logits_of(s, _moved_on(s, draw), x[:, order].unflatten(1, (-1, size)), "batch")
             found.append(logits[:, order.argsort()])
         return noise_share(torch.stack(found))
 

@@ -26,11 +26,10 @@ def probabilities(s: Snapshot) -> Tensor:
     def forward(params: Tensors, buffers: Tensors, x: Tensor) -> Tensor:
         return functional_call(s.net, (params, buffers), (x,))
 
-    x = s.data.test.x.to(next(iter(s.params.values())).dtype)
     with norms.using(s.net, "population"), torch.no_grad():
         parts = [
-            vmap(forward, in_dims=(0, 0, None))(s.params, s.buffers, x[i : i + CHUNK])
-            for i in range(0, len(x), CHUNK)
+            vmap(forward)(s.params, s.buffers, s.examples("test", slice(i, i + CHUNK))[0])
+            for i in range(0, len(s.data.test), CHUNK)
         ]
     return torch.cat(parts, 1).double().softmax(-1)
 
@@ -38,11 +37,11 @@ def probabilities(s: Snapshot) -> Tensor:
 @once
 def areas_and_curves(s: Snapshot) -> tuple[Tensor, Tensor]:
     """Area (member, class) under the ROC curve, and the curve (member, class, len(GRID))."""
-    y, scores = s.data.test.y.cpu().numpy(), probabilities(s).nan_to_num(0).cpu().numpy()
+    y, scores = s.data.test.labels.cpu().numpy(), probabilities(s).nan_to_num(0).cpu().numpy()
     members, _, classes = scores.shape
     areas, curves = np.empty((members, classes)), np.empty((members, classes, len(GRID)))
     for i, k in np.ndindex(members, classes):
-        areas[i, k], curves[i, k] = area_and_curve(y == k, scores[i, :, k])
+        areas[i, k], curves[i, k] = area_and_curve(y[i] == k, scores[i, :, k])
     return torch.from_numpy(areas), torch.from_numpy(curves)
 
 
@@ -88,6 +87,7 @@ class Recall(Probe):
     """Share of the test examples of each class that are given that class."""
 
     def __call__(self, s: Snapshot) -> Tensor:
-        chosen, y = probabilities(s).argmax(-1), s.data.test.y
-        classes = range(len(s.data.classes))
-        return torch.stack([(chosen[:, y == k] == k).double().mean(-1) for k in classes], 1)
+        y = s.data.test.labels
+        right = probabilities(s).argmax(-1) == y
+        kinds = range(len(s.data.classes))
+        return torch.stack([(right & (y == k)).sum(1).double() / (y == k).sum(1) for k in kinds], 1)

@@ -33,12 +33,12 @@ class LossSlice(Probe):
         batches = fixed_batches(s)
         first, second = (filter_normalised(s, draw) for draw in range(2))
 
-        def at(params: Tensors, buffers: Tensors) -> Tensor:
-            return mean_loss(s.loss, params, buffers, batches)
+        def at(params: Tensors, buffers: Tensors, x: Tensor, y: Tensor) -> Tensor:
+            return mean_loss(s.loss, params, buffers, (x, y))
 
         def height(a: float, b: float) -> Tensor:
             moved = {n: s.params[n] + a * first[n] + b * second[n] for n in first}
-            return over_members(s.net, at, (0, 0))(s.params | moved, s.buffers)
+            return over_members(s.net, at, (0,) * 4)(s.params | moved, s.buffers, *batches)
 
         rows = [torch.stack([height(a, b) for b in self.across], 1) for a in self.along]
         return torch.stack(rows, 1)

@@ -18,9 +18,11 @@ class Tuned:
     """A learning rate found by trying: `Tuned((0.03, 0.1, 0.3), seeds=(100, 101), steps=300)`.
 
     Every rate is tried with every one of `seeds`, which must not be seeds of the study, for
-    `steps` updates on four fifths of the training examples. The arm then takes the rate whose
-    networks, by population statistics, are right most often on the last fifth, on average over
-    the seeds; of equal ones the smallest.
+    `steps` updates. What it trains on and what judges it are examples that the study does not
+    touch: a fifth of the data set is put aside for this, in all arms of a plan that tunes one
+    (`Dataset.apart`). The arm then takes the rate whose networks, by population statistics, are
+    right most often on the test examples of their seed, on average over the seeds; of equal ones
+    the smallest.
     """
 
     rates: tuple[float, ...]
@@ -98,7 +100,7 @@ _EACH_ITS_OWN = ("factors", "learning_rate")
 
 @dataclass(frozen=True)
 class Member:
-    """One network: an arm with a seed, which fixes initial weights and the order of the data."""
+    """One network: an arm with a seed, which fixes its weights, its data, and their order."""
 
     arm: str
     seed: int

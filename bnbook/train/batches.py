@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from bnbook.streams import stream
 from bnbook.train.errors import PlanError
 
 
@@ -111,7 +112,8 @@ class Batches:
     """The order of the data: for each member its own epochs of full batches.
 
     Member i sees the order of `seeds[i]`, whatever its arm. The indices of any step can be had
-    at once, without those before it.
+    at once, without those before it. `labels` are those of the training examples, (n,), or
+    (member, n) where members have different ones; all members of a seed have the same.
     """
 
     def __init__(
@@ -121,9 +123,12 @@ class Batches:
         seeds: Sequence[int],
         sampler: Sampler | None = None,
     ) -> None:
-        if batch_size > len(labels):
-            raise PlanError(f"batch size {batch_size}, but the training set holds {len(labels)}")
-        self.labels, self.batch_size, self.seeds = labels.cpu(), batch_size, tuple(seeds)
+        if batch_size > labels.shape[-1]:
+            raise PlanError(
+                f"batch size {batch_size}, but the training set holds {labels.shape[-1]}"
+            )
+        self.batch_size, self.seeds = batch_size, tuple(seeds)
+        self.labels = dict(zip(seeds, labels.cpu().expand(len(seeds), -1), strict=True))
         self.sampler = sampler or Shuffled()
         self._epoch = 0
         self._order = self._ordered(0)
@@ -140,9 +145,9 @@ class Batches:
     def _ordered(self, epoch: int) -> Tensor:
         orders = {
             seed: self.sampler(
-                self.labels,
+                self.labels[seed],
                 self.batch_size,
-                torch.Generator().manual_seed(seed * 1_000_003 + epoch),
+                stream("order", seed, epoch),
             )
             for seed in set(self.seeds)
         }

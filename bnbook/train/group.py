@@ -14,7 +14,10 @@ from bnbook.train.schedules import Constant, Schedule
 
 @dataclass(frozen=True)
 class Group:
-    """Members of one shape, which train together."""
+    """Members of one shape, which train together.
+
+    `apart` says that examples are put aside, because some arm of the plan is tuned on them.
+    """
 
     data: str
     net: Spec
@@ -27,6 +30,7 @@ class Group:
     schedule: Schedule = Constant()
     sampler: Sampler = Shuffled()
     augmentation: Augmentation | None = None
+    apart: bool = False
 
     @property
     def tuning(self) -> Tuned | None:

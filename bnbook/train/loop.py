@@ -39,8 +39,10 @@ def train(group: Group, *, device: str = "cpu", progress: Progress | None = None
     what each member trained with, as given or as tuned.
     """
     dataset = data.load(group.data).to(device)
+    if group.apart:
+        dataset, aside = dataset.apart()
     if group.tuning:
-        group = tuned(group, dataset, progress)
+        group = tuned(group, aside, progress)
     population = populate(group, dataset)
     seen: dict[str, list[Tensor]] = {probe.name: [] for probe in group.probes}
     looks = set(group.probe_steps)

@@ -96,6 +96,7 @@ class Plan:
             schedule=arm.schedule,
             sampler=arm.sampler,
             augmentation=arm.augmentation,
+            apart=any(each.tuning for each in self.arms),
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from bnbook.data import Dataset, Split
+from bnbook.data import Dataset
 from bnbook.probes.accuracy import predictions
 from bnbook.progress import Progress
 from bnbook.train.arm import Member
@@ -14,12 +14,13 @@ from bnbook.train.errors import PlanError
 from bnbook.train.group import Group
 from bnbook.train.population import Population, populate
 
-TRAINED_ON = 0.8
-"""Share of the training examples that is trained on while tuning; the rest judges."""
 
+def tuned(group: Group, aside: Dataset, progress: Progress | None = None) -> Group:
+    """The group with the learning rate that `group.tuning` finds, for all members.
 
-def tuned(group: Group, data: Dataset, progress: Progress | None = None) -> Group:
-    """The group with the learning rate that `group.tuning` finds, for all members."""
+    Each of its seeds is dealt training and test examples of `aside`, which no member of the
+    group sees.
+    """
     how = group.tuning
     assert how is not None
     arm, rates = group.members[0].arm, sorted(how.rates)
@@ -28,7 +29,7 @@ def tuned(group: Group, data: Dataset, progress: Progress | None = None) -> Grou
         members=tuple(Member(arm, seed, rate) for rate in rates for seed in how.seeds),
         steps=how.steps,
     )
-    population = populate(tried, held_out(data))
+    population = populate(tried, aside)
     for _ in range(how.steps):
         population.step()
         if progress:
@@ -38,14 +39,6 @@ def tuned(group: Group, data: Dataset, progress: Progress | None = None) -> Grou
         raise PlanError(f"arm {arm!r}: it trains at none of the learning rates {rates}; try others")
     best = rates[int(right.argmax())]  # the first of equal ones
     return replace(group, members=tuple(replace(m, learning_rate=best) for m in group.members))
-
-
-def held_out(data: Dataset) -> Dataset:
-    """The training examples alone, shuffled once and split in two; the test examples unseen."""
-    x, y = data.train.x, data.train.y
-    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(0)).to(y.device)
-    kept, judges = order.split([round(TRAINED_ON * len(y)), len(y) - round(TRAINED_ON * len(y))])
-    return replace(data, train=Split(x[kept], y[kept]), test=Split(x[judges], y[judges]))
 
 
 def _accuracy(population: Population) -> torch.Tensor:

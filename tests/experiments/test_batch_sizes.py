@@ -11,8 +11,9 @@ from torch import nn
 
 from bnbook import data, experiments
 from bnbook.experiments import batch_sizes
-from bnbook.experiments.batch_sizes import VALIDATION, Sizes, measure, possible
+from bnbook.experiments.batch_sizes import Sizes, measure, possible
 from bnbook.norms import NormError
+from bnbook.streams import stream
 
 SIZES = Sizes("mnist-5k", (16, 16), examples=12, steps=3, rates=(0.05, 0.2))
 
@@ -47,10 +48,9 @@ def _plain(m: int, steps: int, rate: float) -> tuple[nn.Module, torch.Tensor, to
     """The network of seed 3 after so many steps of torch's own SGD, and the test examples."""
     from bnbook.nets import MLP
 
-    whole = data.load("mnist-5k")
-    kept = len(whole.train) - VALIDATION
+    whole = data.load("mnist-5k").apart()[0].split(3)
     net = MLP((16, 16), "relu", "none").build(whole.input_shape, 10, 3)
-    order = torch.randperm(kept, generator=torch.Generator().manual_seed(3 * 1_000_003))
+    order = torch.randperm(len(whole.train), generator=stream("order", 3, 0))
     optimizer = torch.optim.SGD(net.parameters(), rate)
     for chosen in order.split(m)[:steps]:
         optimizer.zero_grad()
@@ -62,10 +62,8 @@ def _plain(m: int, steps: int, rate: float) -> tuple[nn.Module, torch.Tensor, to
 def test_the_gradient_is_autograds_on_the_first_batch() -> None:
     found = measure(SIZES, {"norm": "none", "m": 4}, (3,)).gradient
     net, *_ = _plain(4, 0, 0.05)
-    whole = data.load("mnist-5k")
-    order = torch.randperm(
-        len(whole.train) - VALIDATION, generator=torch.Generator().manual_seed(3 * 1_000_003)
-    )[:4]
+    whole = data.load("mnist-5k").apart()[0].split(3)
+    order = torch.randperm(len(whole.train), generator=stream("order", 3, 0))[:4]
     F.cross_entropy(net(whole.train.x[order]), whole.train.y[order]).backward()
     norm = next(net.parameters()).grad.norm().item()
     assert found.values == pytest.approx(norm, rel=1e-5)

@@ -15,7 +15,7 @@ SETTINGS = Frames(sequences=40, length=4, batch_size=8)
 
 
 def test_a_film_shows_one_digit_that_walks_by_a_pixel_at_most() -> None:
-    films = filmed(Frames(sequences=20, length=4, noise=0.0))
+    films = filmed(Frames(sequences=20, length=4, noise=0.0), 3)
     raw = films.train.x.unflatten(0, (20, 4))
     assert films.train.y.view(20, 4).unique(dim=1).shape == (20, 1)
     for before, after in zip(raw[:, 0], raw[:, 1], strict=True):
@@ -24,7 +24,7 @@ def test_a_film_shows_one_digit_that_walks_by_a_pixel_at_most() -> None:
 
 
 def test_independent_and_correlated_arms_see_the_same_frames() -> None:
-    films, generator = filmed(SETTINGS), torch.Generator().manual_seed(0)
+    films, generator = filmed(SETTINGS, 3), torch.Generator().manual_seed(0)
     orders = [
         sampler_of(SETTINGS, rows)(films.train.y, 8, generator)
         for rows in ("independent", "correlated")
@@ -54,4 +54,4 @@ def test_rows_of_films_are_correlated_and_shuffled_ones_are_not() -> None:
 
 
 def test_test_digits_are_none_of_the_training_digits() -> None:
-    assert len(filmed(SETTINGS).test) == len(data.load("mnist-5k").test)
+    assert len(filmed(SETTINGS, 3).test) == len(data.load("mnist-5k").test)

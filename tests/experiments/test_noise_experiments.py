@@ -75,7 +75,7 @@ def test_units_that_never_vary_are_left_out() -> None:
 
 def test_batches_pass_a_network_as_its_own_forward_pass_in_training() -> None:
     settings = Inside(widths=(9, 8, 7), steps=5)
-    net = _trained(settings, "batch", 0)
+    net = _trained(settings, data.load(settings.data).split(0), "batch", 0)
     x = data.load("mnist-5k").train.x[:24]
     first = net.layers[0].linear(x.flatten(1)).detach().view(3, 8, 9)
     before = {name: value.clone() for name, value in net.state_dict().items()}

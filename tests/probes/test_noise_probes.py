@@ -47,7 +47,7 @@ def test_dropout_before_the_head_adds_p_over_keep_of_every_squared_term(
     found = probes.get("logit_noise")()(s)
     for i in range(2):
         params = {name: p[i] for name, p in s.params.items()}
-        h = torch.tanh(s.examples("train")[0] @ params["layers.0.linear.weight"].T)
+        h = torch.tanh(s.examples("train")[0][i] @ params["layers.0.linear.weight"].T)
         head = params["head.weight"]
         noise = 0.4 / 0.6 * (h.square() @ head.square().T).mean()
         signal = (h @ head.T).var(0).mean()
@@ -61,7 +61,7 @@ def test_the_noise_of_bn_is_that_of_batches_drawn_by_hand(monkeypatch: pytest.Mo
     found = probes.get("logit_noise")()(s)
     net = spec.build((40,), 3, 0).double()
     net.load_state_dict({name: v[1].clone() for name, v in (s.params | s.buffers).items()})
-    x, drawn = s.examples("train")[0], []
+    x, drawn = s.examples("train")[0][1], []
     generator = torch.Generator().manual_seed(5)
     for _ in range(600):
         order = torch.randperm(64, generator=generator)

@@ -58,7 +58,7 @@ def test_activations_are_those_of_one_position_of_each_example() -> None:
     for i in range(len(MEMBERS)):
         state = s.params | s.buffers
         net.load_state_dict({name: value[i].clone() for name, value in state.items()})
-        trace = net(x, trace=True)
+        trace = net(x[i], trace=True)
         for site in SITES:
             for layer, found in enumerate(getattr(s.activations, site)):
                 images = getattr(trace, site)[layer].flatten(2)

@@ -13,7 +13,7 @@ from scipy.stats import wasserstein_distance
 from torch import Tensor
 
 from bnbook import norms, probes
-from bnbook.data import Dataset, Split
+from bnbook.data import Dataset, Split, from_tensors
 from bnbook.nets import MLP, MultilayerPerceptron, Trace
 from bnbook.probes.accuracy import predictions
 from bnbook.probes.drift import wasserstein
@@ -320,3 +320,27 @@ def test_only_what_is_asked_for_is_predicted(name: str) -> None:
     labels = probes.base.coords(some, some.dims)
     assert labels == {"split": ["test"], "statistics": ["population", "batch"]}
     assert torch.equal(values, probes.get(name)()(s)[:, 1:, [1, 0]])
+
+
+@pytest.mark.parametrize("name", probes.names())
+def test_a_probe_sees_of_each_member_the_examples_of_its_own_seed(name: str) -> None:
+    """What a probe says of a member among others, whose examples differ, is what it says of it
+    alone, where the examples of its seed are the only ones there are.
+    """
+    x = torch.randn(120, 8, generator=torch.Generator().manual_seed(2))
+    y = (x[:, 0] > 0).long() + (x[:, 1] > 1)
+    pooled = from_tensors("toy", (x[:80], y[:80]), (x[80:], y[80:]), tuple("abc"), pooled=True)
+    spec, instrument = MLP((6, 5), "tanh", "batch"), probes.get(name)()
+    members = [Member("a", seed, 0.1) for seed in (0, 1)]
+
+    def looked(chosen: list[Member], given: Dataset) -> torch.Tensor:
+        population = Population(spec, SGD(), 16, chosen, given, dtype=torch.float64)
+        first = population.snapshot()
+        instrument(first)
+        population.step()
+        return instrument(population.snapshot(first)).double()
+
+    together = looked(members, pooled)
+    for i, member in enumerate(members):
+        alone = looked([member], pooled.split(member.seed))
+        torch.testing.assert_close(together[i], alone[0], rtol=1e-6, atol=1e-9, equal_nan=True)

@@ -11,11 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bnbook import data, probes
-from bnbook.data import Dataset, Split
 from bnbook.nets import MLP
 from bnbook.train import SGD, Arm, Batches, Member, Plan, PlanError, Population, StepDecay, Tuned
 from bnbook.train.loop import train
-from bnbook.train.tuning import held_out, tuned
+from bnbook.train.tuning import tuned
 
 NET = MLP((16,))
 LOOK = (probes.get("accuracy")(),)
@@ -28,10 +27,11 @@ def plan(arms: tuple[Arm, ...], steps: int = 20, looks: tuple[int, ...] = (0, 20
 def test_the_tuned_rate_is_the_one_whose_separate_runs_are_right_most_often() -> None:
     how = Tuned(rates=(1e-4, 0.2, 1e4), seeds=(7, 8), steps=30)
     (group,) = plan((Arm({"kind": "a"}, NET, how, 32),)).tasks()
-    held = held_out(data.load("mnist-5k"))
+    aside = data.load("mnist-5k").apart()[1]
 
     def accuracy(rate: float, seed: int) -> float:
-        net = NET.build(held.input_shape, 10, seed)
+        held = aside.split(seed)
+        net = NET.build((1, 28, 28), 10, seed)
         rule = torch.optim.SGD(net.parameters(), rate)
         batches = Batches(held.train.y, 32, [seed])
         for step in range(30):
@@ -47,26 +47,19 @@ def test_the_tuned_rate_is_the_one_whose_separate_runs_are_right_most_often() ->
     assert (record.learning_rate == best).all()
 
 
-def test_tuning_holds_out_a_fifth_of_the_training_examples_and_never_sees_the_test_ones() -> None:
-    x = torch.arange(50.0)[:, None]
-    whole = Dataset(
-        "toy",
-        Split(x[:40], torch.arange(40) % 2),
-        Split(x[40:], x[40:, 0].long() % 2),
-        ("a", "b"),
-        "0" * 16,
-    )
-    held = held_out(whole)
-    assert (len(held.train), len(held.test)) == (32, 8)
-    seen = torch.cat([held.train.x, held.test.x]).flatten().sort().values
-    assert torch.equal(seen, torch.arange(40.0))
+def test_all_arms_of_a_plan_that_tunes_one_leave_its_examples_alone() -> None:
+    tuned_arm = Arm("tuned", NET, Tuned(rates=(0.1, 0.2), seeds=(7,), steps=5), 32)
+    both = plan((tuned_arm, Arm("given", MLP((8,)), 0.1, 32))).tasks()
+    assert [group.apart for group in both] == [True, True]
+    (alone,) = plan((Arm("given", MLP((8,)), 0.1, 32),)).tasks()
+    assert not alone.apart
 
 
 def test_an_arm_that_trains_at_no_rate_says_so() -> None:
     how = Tuned(rates=(1e30, 1e35), seeds=(7,), steps=5)
     (group,) = plan((Arm({"kind": "wild"}, NET, how, 32),)).tasks()
     with pytest.raises(PlanError, match="'wild': it trains at none"):
-        tuned(group, data.load("mnist-5k"))
+        tuned(group, data.load("mnist-5k").apart()[1])
 
 
 def test_a_group_whose_rate_is_not_tuned_yet_cannot_train() -> None:
@@ -125,5 +118,5 @@ def test_batches_are_what_the_sampler_orders_and_the_augmentation_makes_of_them(
     )
     population.step()
     x, y = population.next_batch()
-    torch.testing.assert_close(x[1], whole.train.x[4:8] + 5 + 1)
-    assert torch.equal(y[0], whole.train.y[4:8])
+    torch.testing.assert_close(x[1], whole.split(5).train.x[4:8] + 5 + 1)
+    assert torch.equal(y[0], whole.split(3).train.y[4:8])

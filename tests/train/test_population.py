@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bnbook import norms
-from bnbook.data import Dataset, Split
+from bnbook.data import Dataset, Pool, Split
 from bnbook.nets import MLP, VGG, ResNet, Spec, members
 from bnbook.train import SGD, Adam, Batches, Member, Optimizer, PlanError, Population
 
@@ -36,13 +36,14 @@ def toy_data(classes: int = 3, shape: tuple[int, ...] = (2, 3)) -> Dataset:
     x = torch.randn(90, *shape, generator=generator)
     y = torch.arange(90) % classes
     train, test = Split(x[:64], y[:64]), Split(x[64:], y[64:])
-    return Dataset("toy", train, test, tuple("abc"[:classes]), "0" * 16)
+    return Dataset("toy", train, test, tuple("abc"[:classes]), "0" * 16, Pool(x, y, 26))
 
 
 def alone(
     spec: Spec, optimizer: Optimizer, member: Member, data: Dataset, steps: int = STEPS
 ) -> dict[str, Tensor]:
-    """The plain loop a reader would write: one module, torch.optim, the member's own batches."""
+    """The plain loop a reader would write: one module, torch.optim, the member's own examples."""
+    data = data.split(member.seed)
     net = spec.build(data.input_shape, len(data.classes), member.seed).double()
     kind, options = TORCH_OPTIMIZERS[optimizer]
     rule = kind(net.parameters(), lr=member.learning_rate, **options)
