@@ -48,10 +48,10 @@ def test_the_tuned_rate_is_the_one_whose_separate_runs_are_right_most_often() ->
 
 
 def test_all_arms_of_a_plan_that_tunes_one_leave_its_examples_alone() -> None:
-    tuned_arm = Arm("tuned", NET, Tuned(rates=(0.1, 0.2), seeds=(7,), steps=5), 32)
-    both = plan((tuned_arm, Arm("given", MLP((8,)), 0.1, 32))).tasks()
+    tuned_arm = Arm({"kind": "tuned"}, NET, Tuned(rates=(0.1, 0.2), seeds=(7,), steps=5), 32)
+    both = plan((tuned_arm, Arm({"kind": "given"}, MLP((8,)), 0.1, 32))).tasks()
     assert [group.apart for group in both] == [True, True]
-    (alone,) = plan((Arm("given", MLP((8,)), 0.1, 32),)).tasks()
+    (alone,) = plan((Arm({"kind": "given"}, MLP((8,)), 0.1, 32),)).tasks()
     assert not alone.apart
 
 
