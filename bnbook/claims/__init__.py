@@ -20,6 +20,7 @@ from bnbook import chapters
 from bnbook.claims._advice import Advice, DecisionTable
 from bnbook.claims._claim import Claim, ClaimError
 from bnbook.claims._judgement import Judgement, weigh
+from bnbook.claims._say import Bare, Sentence, chosen
 from bnbook.claims._table import Table
 from bnbook.text import unknown
 
@@ -30,6 +31,7 @@ __all__ = [
     "ClaimError",
     "DecisionTable",
     "Judgement",
+    "Sentence",
     "Table",
     "advise",
     "chapter_names",
@@ -37,6 +39,7 @@ __all__ = [
     "glue",
     "judge",
     "ledger",
+    "say",
     "table",
 ]
 
@@ -110,11 +113,29 @@ def advise(rows: Iterable[Advice], scale: str | None = None) -> DecisionTable:
     return DecisionTable.of(rows, table(scale=scale, ids={row.claim for row in rows}).judgements)
 
 
-class Bare(str):
-    """Text whose plain-text form has no quotes, as a page wants it that pastes it."""
+def say(
+    claim_id: str,
+    record: xr.Dataset | None = None,
+    scale: str | None = None,
+    *,
+    stratum: str | None = None,
+    otherwise: str | None = None,
+    **words: str,
+) -> Sentence:
+    """The sentence that the verdict on a claim, or on one stratum of it, calls for.
 
-    def __repr__(self) -> str:
-        return str(self)
+    `words` has a sentence for each verdict that the claim can get, by name; `otherwise` stands for
+    those that are not there. In a sentence {effect} is the effect in words, {n} the seeds,
+    {verdict} the verdict, {at} the stratum it hangs by, and {holds}, {fails}, {open} list strata.
+
+        claims.say("shift-6", inside, supported="The noisy network is ahead, by {effect}.",
+                   reversed="It falls behind.", otherwise="Neither is ahead by what matters.")
+
+    A cell shows it as a paragraph, `glue` pastes it into one. A verdict without words is a
+    `ClaimError` even where it is not the one found: no page can contradict its record at another
+    scale or on other data.
+    """
+    return chosen(judge(claim_id, record, scale), words, otherwise, stratum)
 
 
 def glue(which: str | Iterable[str], scale: str | None = None) -> None:

@@ -1,0 +1,64 @@
+"""Prose is chosen by the record, and there is a sentence for whatever it may say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from IPython.core.formatters import DisplayFormatter
+
+from bnbook import claims
+from bnbook.claims import ClaimError
+from tests.claims.made_up import CLAIM, IDENTITY, STRATIFIED, by_activation, record
+
+WORDS = {
+    "supported": "BN is ahead by {effect} ({n} seeds).",
+    "negligible": "BN makes no odds.",
+    "reversed": "BN falls behind.",
+    "inconclusive": "Nobody knows: {verdict}.",
+}
+
+
+@pytest.mark.parametrize(
+    ("gain", "sentence"),
+    [
+        (0.2, "BN is ahead by 20.00 points, 19.88 to 20.12 (8 seeds)."),
+        (0.0, "BN makes no odds."),
+        (-0.2, "BN falls behind."),
+        (0.02, "Nobody knows: inconclusive."),
+    ],
+)
+def test_the_record_chooses_the_sentence(declared: Any, gain: float, sentence: str) -> None:
+    declared(CLAIM)
+    assert claims.say("made-1", record(gain), **WORDS) == sentence
+
+
+def test_a_verdict_without_words_is_an_error_even_where_it_was_not_found(declared: Any) -> None:
+    declared(CLAIM, IDENTITY)
+    with pytest.raises(ClaimError, match="may also come out negligible or inconclusive"):
+        claims.say("made-1", record(0.2), supported="yes", reversed="no")
+    assert claims.say("made-1", record(0.0), supported="yes", otherwise="no") == "no"
+    with pytest.raises(ClaimError, match="unknown verdict 'refuted'"):
+        claims.say("made-1", record(0.2), refuted="no", otherwise="yes")
+    with pytest.raises(ClaimError, match="unknown verdict 'supported'"):
+        claims.say("made-3", record(0.0), supported="yes", otherwise="no")
+
+
+def test_a_sentence_may_speak_of_one_stratum_and_list_them(declared: Any) -> None:
+    declared(STRATIFIED, replace(STRATIFIED, id="made-4", kind="at-least"))
+    made = by_activation(relu=0.2, tanh=0.0, sigmoid=0.3)
+    said = claims.say("made-2", made, otherwise="{holds} | {fails} | {open} | {at}")
+    assert said == "relu; sigmoid | tanh | none | tanh"
+    assert claims.say("made-2", made, stratum="tanh", **WORDS) == "BN makes no odds."
+    with pytest.raises(ClaimError, match="unknown stratum of made-2 'tan'; did you mean 'tanh'"):
+        claims.say("made-2", made, stratum="tan", **WORDS)
+    with pytest.raises(ClaimError, match="unknown verdict 'negligible'"):
+        claims.say("made-4", made, **WORDS)
+
+
+def test_a_cell_shows_a_sentence_as_markdown_and_glue_pastes_it_bare(declared: Any) -> None:
+    declared(CLAIM)
+    bundle, _ = DisplayFormatter().format(claims.say("made-1", record(-0.2), **WORDS))
+    assert bundle["text/markdown"] == "BN falls behind."
+    assert bundle["text/plain"] == "BN falls behind."
