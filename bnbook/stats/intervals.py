@@ -138,12 +138,16 @@ def resampled_t(values: Cells) -> Cells:
     """t of resamples of `values` (…, n), along a last axis, sorted: (…, 2·RESAMPLES)."""
     ordered = _standard(np.sort(values, axis=-1))
     n = ordered.shape[-1]
-    drawn = ordered[..., _resamples(n)]
-    error = drawn.std(-1, ddof=1) / math.sqrt(n)
-    off = drawn.mean(-1) - ordered.mean(-1, keepdims=True)
-    alike = error < 1e-12  # all draws of one value: t is ±∞, by the side on which that lies
+    weights = _resamples(n)
+    mean = ordered @ weights.T
+    variance = (
+        ordered**2
+    ) @ weights.T - mean**2  # of values with variance 1, so it does not cancel
+    off = mean - ordered.mean(-1, keepdims=True)
+    alike = variance < 1e-12  # all draws of one value: t is ±∞, by the side on which that lies
     ends = np.where(np.abs(off) < 1e-12, 0.0, np.copysign(math.inf, off))
-    return np.sort(np.where(alike, ends, off / np.where(alike, 1.0, error)), axis=-1)
+    error = np.sqrt(np.where(alike, 1.0, variance) / (n - 1))
+    return np.sort(np.where(alike, ends, off / error), axis=-1)
 
 
 def _standard(values: Cells) -> Cells:
@@ -155,10 +159,12 @@ def _standard(values: Cells) -> Cells:
 
 
 @lru_cache
-def _resamples(n: int) -> NDArray[np.int64]:
-    """Positions in a sorted sample that resamples draw, each beside its mirror image."""
+def _resamples(n: int) -> Cells:
+    """How often a resample draws each place of a sorted sample, as a share; each with its mirror
+    image."""
     drawn = np.random.default_rng(0).integers(0, n, size=(RESAMPLES, n))
-    return np.concatenate([drawn, n - 1 - drawn])
+    shares = np.stack([np.bincount(each, minlength=n) for each in drawn]) / n
+    return np.concatenate([shares, shares[:, ::-1]])
 
 
 def median_interval(

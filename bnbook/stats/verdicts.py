@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,6 +15,7 @@ from bnbook.stats.counts import allowed_exceptions, sign_test
 from bnbook.stats.effects import StatsError
 from bnbook.stats.intervals import (
     LEVEL,
+    SKEWED,
     Interval,
     bootstrap_t,
     interval,
@@ -23,6 +23,7 @@ from bnbook.stats.intervals import (
     median_interval,
     number,
     resampled_t,
+    skewness,
 )
 from bnbook.text import unknown
 
@@ -122,40 +123,47 @@ def p_above(low: Cells, bound: float, centre: Centre = "mean") -> float:
     coin. The median by the sign test alone.
     """
     finite = low[np.isfinite(low)]
-    level = finite.size > 1 and np.ptp(finite) > 0
     signs = sign_test(low, bound)
-    if centre == "median" or not level:
+    if centre == "median" or finite.size < 2 or np.ptp(finite) == 0:
         return signs
-    tests = [student_p(finite, bound)] + ([bootstrap_p(finite, bound)] if is_skewed(finite) else [])
-    return max([*tests, signs] if finite.size < low.size else tests)
+    by_mean = float(mean_above(finite[None], bound)[0])
+    return max(by_mean, signs) if finite.size < low.size else by_mean
+
+
+def mean_above(values: Cells, bound: float) -> Cells:
+    """One-sided p-values, (k,), that the means of k samples (k, n) lie above `bound`.
+
+    By Student's t, and where a sample is skewed by the larger of that and the bootstrap-t's.
+    """
+    p = student_p(values, bound)
+    skewed = np.abs(skewness(values)) > SKEWED
+    p[skewed] = np.maximum(p[skewed], bootstrap_p(values[skewed], bound))
+    return p
+
+
+def student_p(values: Cells, bound: float) -> Cells:
+    """The p-values by Student's t-test."""
+    return np.asarray(stdtr(values.shape[-1] - 1, -_t(values, bound)))
+
+
+def bootstrap_p(values: Cells, bound: float) -> Cells:
+    """The p-values by the bootstrap-t: the share of resampled t that reach the sample's own."""
+    found = np.ones(values.shape[:-1])
+    for part in np.array_split(np.arange(len(values)), len(values) // 256 + 1):  # for memory
+        t_star, t = resampled_t(values[part]), _t(values[part], bound)
+        found[part] = (np.sum(t_star >= t[..., None], axis=-1) + 1) / (t_star.shape[-1] + 1)
+    return found
+
+
+def _t(values: Cells, bound: float) -> Cells:
+    error = values.std(-1, ddof=1) / math.sqrt(values.shape[-1])
+    return np.asarray((values.mean(-1) - bound) / np.where(error > 0, error, math.inf))
 
 
 def _beside(effect: Interval, values: Cells) -> Interval:
     """The interval with the bootstrap-t's limits beside it, where the values are skewed."""
     finite = values[np.isfinite(values)]
     return replace(effect, beside=bootstrap_t(finite)) if is_skewed(finite) else effect
-
-
-def student_p(values: Cells, bound: float) -> float:
-    """One-sided p-value of Student's t-test that the mean of `values` (n,) is above `bound`."""
-    return float(stdtr(values.size - 1, -_t(values, bound)))
-
-
-def bootstrap_p(values: Cells, bound: float) -> float:
-    """The same by the bootstrap-t: the share of resampled t that reach the sample's own."""
-    t_star = _t_star(tuple(values))
-    return float((np.sum(t_star >= _t(values, bound)) + 1) / (t_star.size + 1))
-
-
-@lru_cache(1000)
-def _t_star(values: tuple[float, ...]) -> Cells:
-    """Resampled once for all bounds of a verdict."""
-    return resampled_t(np.array(values))
-
-
-def _t(values: Cells, bound: float) -> float:
-    error = float(values.std(ddof=1)) / math.sqrt(values.size)
-    return (float(values.mean()) - bound) / error if error > 0 else 0.0
 
 
 def decide(

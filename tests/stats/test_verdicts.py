@@ -89,7 +89,7 @@ def test_at_least_is_a_test_of_no_loss_that_matters(
     assert decide(seeds(low, high), 0.10, "at-least").verdict == expected
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(SAMPLES, BOUNDS)
 def test_evidence_is_the_p_value_of_scipys_t_tests(values: np.ndarray, matters: float) -> None:
     off = values - values.mean()
@@ -166,7 +166,7 @@ def test_too_few_seeds_decide_nothing_and_the_reason_says_so(
 # --- what the rule keeps to -------------------------------------------------------------------
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(SAMPLES, BOUNDS)
 def test_a_supported_claim_is_reversed_when_negated(values: np.ndarray, matters: float) -> None:
     said, negated = decide(values, matters).verdict, decide(-values, matters).verdict
@@ -174,14 +174,14 @@ def test_a_supported_claim_is_reversed_when_negated(values: np.ndarray, matters:
     assert (said == "negligible") == (negated == "negligible")
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(SAMPLES, BOUNDS)
 def test_equivalence_does_not_care_for_the_sign(values: np.ndarray, matters: float) -> None:
     both = [decide(v, matters, "equivalent").verdict for v in (values, -values)]
     assert both[0] == both[1]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(SAMPLES, BOUNDS)
 def test_better_implies_no_worse(values: np.ndarray, matters: float) -> None:
     if decide(values, matters).verdict in ("supported", "negligible"):
