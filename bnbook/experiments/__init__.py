@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
 from concurrent.futures import Executor
+from typing import Any
 
 import xarray as xr
 
 from bnbook.store import Store
 from bnbook.study import SCALES, Comparison, Experiment, ExperimentError, Measurement, Plan, runner
+from bnbook.study.runner import chosen_seeds
 from bnbook.text import unknown
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ExperimentError",
     "Measurement",
     "Plan",
+    "chosen_seeds",
     "get",
     "names",
     "run",
@@ -45,7 +47,7 @@ def run(
     name: str,
     scale: str | None = None,
     *,
-    seeds: int | Sequence[int] | None = None,
+    seeds: Any = None,
     device: str = "cpu",
     executor: Executor | None = None,
     progress: bool = True,
@@ -54,13 +56,14 @@ def run(
     """The record of experiment `name`: loaded if it is stored, else trained, measured and stored.
 
     scale      "smoke", "book" or "paper"; None is `$BNBOOK_SCALE`, or "book"
-    seeds      how many, or which, instead of those of the scale
+    seeds      how many, or which, instead of those of the scale: see `chosen_seeds`
     device     where networks train; "cuda" runs the groups one after the other
     executor   any `concurrent.futures.Executor`; None is a local process a core, memory allowing
     store      None is `Store.default()`
 
     Each finished group is stored at once: a run that is interrupted, or whose store is full,
-    goes on from there when it is called again. The store is tried before anything is computed.
+    goes on from there when it is called again; so does one of which a process was killed or that
+    ran out of memory, which is a `WorkLost`. The store is tried before anything is computed.
     Where two processes want the same record, such as two pages of the book, one makes it and the
     other says that it waits.
     """

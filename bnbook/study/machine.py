@@ -1,9 +1,11 @@
-"""How many processes may train at once on this machine."""
+"""How many processes may train at once on this machine, and that none outlives its parent."""
 
 from __future__ import annotations
 
 import math
 import os
+import threading
+import time
 from pathlib import Path
 
 from loky import cpu_count
@@ -32,3 +34,20 @@ def memory() -> float:
         if limit.isdecimal():
             found.append(float(limit))
     return min(found)
+
+
+def end_with(parent: int) -> None:
+    """Let this process end within a second of its parent, however that one ended.
+
+    `parent` is its process id. A parent that is killed can tell its children nothing, but they get
+    another one, which a thread here looks for. Windows gives them none, so nothing is done there.
+    """
+    if os.name != "posix":
+        return
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end with the parent", daemon=True).start()

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import reprlib
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    wait,
+)
 from contextlib import closing
 from dataclasses import dataclass, fields, is_dataclass
+from itertools import islice
+from operator import index
+from typing import Any
 
+import numpy as np
 import torch
 import xarray as xr
 from tqdm.auto import tqdm
@@ -21,15 +35,27 @@ from bnbook.progress import Progress
 from bnbook.record import assemble, describe, digest, provenance, source_digest
 from bnbook.store import Store
 from bnbook.study.base import SCALES, Experiment, ExperimentError, Plan, Task
-from bnbook.study.machine import processes
+from bnbook.study.machine import end_with, processes
 from bnbook.text import unknown
+
+MOST_SEEDS = 100_000
+"""Seeds in one run; whoever asks for more has slipped."""
+LARGEST_SEED = 2**31 - 1
+"""What is made from a seed must fit every generator of random numbers in use."""
+
+
+LOST = "Parts that had finished are stored, and the same run goes on from them"
+
+
+class WorkLost(RuntimeError):
+    """A part was not finished: its process died, or memory ran out. What had finished is stored."""
 
 
 def run(
     experiment: Experiment,
     scale: str | None = None,
     *,
-    seeds: int | Sequence[int] | None = None,
+    seeds: Any = None,
     device: str = "cpu",
     executor: Executor | None = None,
     progress: bool = True,
@@ -42,7 +68,7 @@ def run(
     store = store or Store.default()
     plan = experiment.plan(scale)
     if seeds is not None:
-        plan = plan.with_seeds(range(seeds) if isinstance(seeds, int) else seeds)
+        plan = plan.with_seeds(chosen_seeds(seeds))
     origin = Origin.of(experiment, plan)
     key = origin.key(plan)
     record = store.load(key)
@@ -58,6 +84,35 @@ def run(
     for task in plan.tasks():
         store.drop(origin.key(task))
     return record
+
+
+def chosen_seeds(asked: Any) -> tuple[int, ...]:
+    """Seeds by their number (8 is 0 to 7) or one by one, as whole numbers or arrays of any library.
+
+    Raises `ExperimentError` for anything else, and for seeds out of range or given twice.
+    """
+    given = np.asarray(asked).tolist() if hasattr(asked, "__array__") else asked
+    try:
+        if isinstance(given, Iterable) and not isinstance(given, bytes):
+            seeds = [_whole(each) for each in islice(given, MOST_SEEDS + 1)]
+        else:
+            seeds = list(range(min(_whole(given), MOST_SEEDS + 1)))
+    except TypeError:
+        seeds = []
+    fit = 0 < len(seeds) <= MOST_SEEDS and 0 <= min(seeds) and max(seeds) <= LARGEST_SEED
+    if not fit or len(set(seeds)) < len(seeds):
+        raise ExperimentError(
+            f"seeds {reprlib.repr(asked)}: give how many, from 1 to {MOST_SEEDS:,}, such as 8; or "
+            f"which, different whole numbers from 0 to {LARGEST_SEED:,}, such as 0,1,5"
+        )
+    return tuple(seeds)
+
+
+def _whole(number: Any) -> int:
+    """A whole number of any type; True and False are none."""
+    if isinstance(number, bool):
+        raise TypeError("a truth value is no number")
+    return index(number)
 
 
 def _teller(name: str, progress: bool) -> Callable[[str], object]:
@@ -191,10 +246,29 @@ def perform(task: Task, device: str, progress: Progress | None = None) -> xr.Dat
     torch.set_num_threads(1)
     try:
         part = task(device=device, progress=progress)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise WorkLost(
+            f"not enough memory on {device} for {task.label} ({_first_line(error)}). {LOST}; "
+            "fewer seeds, a smaller scale or another device need less"
+        ) from error
     finally:
         torch.set_num_threads(threads)
     part.attrs["seconds"] = time.perf_counter() - started
     return part
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out, on a graphics card or beside it; torch has one error for the former
+    and only words for the latter."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    words = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
+    return known or any(each in str(error) for each in words)
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _one_by_one(
@@ -212,13 +286,18 @@ def _side_by_side(
     if executor is None:
         from loky import get_reusable_executor
 
-        executor = local = get_reusable_executor(max_workers=processes(), timeout=20)
-    futures = {executor.submit(perform, task, device): i for i, task in tasks}
-    work = {i: task.work for i, task in tasks}
+        executor = local = get_reusable_executor(
+            max_workers=processes(),
+            timeout=20,
+            initializer=end_with,
+            initargs=(os.getpid(),),
+        )
+    futures = {executor.submit(perform, task, device): (i, task) for i, task in tasks}
     try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-            bar.update(work[futures[future]])
+        for future in _as_they_succeed(futures):
+            i, task = futures[future]
+            yield i, future.result()
+            bar.update(task.work)
     except BaseException:
         if local is not None:
             local.shutdown(wait=False, kill_workers=True)
@@ -226,3 +305,48 @@ def _side_by_side(
             for future in futures:
                 future.cancel()
         raise
+
+
+def _as_they_succeed(futures: Iterable[Future[Any]]) -> Iterator[Future[Any]]:
+    """Futures that have a result, as they have it.
+
+    After one that has none, what was not begun is cancelled and what runs is waited for: it is
+    minutes of work. Then its error is raised, which for a process that died is a `WorkLost`.
+    """
+    waiting, failure = set(futures), None
+    while waiting:
+        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            error = _failure(future)
+            if error is None:
+                yield future
+            elif failure is None:
+                failure = error
+                waiting = {other for other in waiting if not other.cancel()}
+    if failure is not None:
+        if _is_death(failure):
+            raise WorkLost(_obituary(failure)) from failure
+        raise failure
+
+
+def _failure(future: Future[Any]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as error:
+        return error
+
+
+def _is_death(error: BaseException) -> bool:
+    """Whether the process that did the work is gone; Dask has an error of its own for that."""
+    of_dask = type(error).__module__.startswith("distributed") and "Killed" in type(error).__name__
+    return isinstance(error, BrokenExecutor | CancelledError) or of_dask
+
+
+def _obituary(error: BaseException) -> str:
+    codes = re.search(r"exit codes of the workers are \{(.*?)\}", str(error))
+    how = f" ({codes[1]})" if codes else ""
+    return (
+        f"a process ended{how} before its part was done; most often it is killed because memory "
+        f"ran out. {LOST}; fewer processes at a time need less (LOKY_MAX_CPU_COUNT=1 in the "
+        "environment leaves one on this machine)"
+    )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 from bnbook import experiments
@@ -19,10 +24,12 @@ from bnbook.experiments import Experiment, ExperimentError, Measurement
 from bnbook.factors import crossed
 from bnbook.store import DamagedRecord, Store, StoreError
 from bnbook.study import runner
+from bnbook.study.runner import WorkLost
 
 CALLS: list[int] = []
 STOP_AT: set[int] = set()
 WAIT_AT: dict[int, Event] = {}
+RAISE_AT: dict[int, Exception] = {}
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,8 @@ def measure(settings: Settings, seed: int) -> xr.Dataset:
     """A measurement that says when it is made, and stops where the test wants it to."""
     if seed in STOP_AT:
         raise KeyboardInterrupt
+    if seed in RAISE_AT:
+        raise RAISE_AT[seed]
     if seed in WAIT_AT:
         WAIT_AT[seed].wait(timeout=60)
     CALLS.append(seed)
@@ -58,6 +67,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     CALLS.clear()
     STOP_AT.clear()
     WAIT_AT.clear()
+    RAISE_AT.clear()
     experiment = Experiment("made-up", "Does it?", plan)
     monkeypatch.setattr(experiments, "get", lambda _: experiment)
     return iter([None])
@@ -220,6 +230,127 @@ def test_whoever_waits_says_for_whom(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert second.result().equals(first.result())
     assert f"made-up: waiting for process {os.getpid()} on " in said
     assert CALLS == list(range(6))
+
+
+# --- which seeds ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "seeds"),
+    [
+        (np.int64(2), [0, 1]),
+        (np.uint8(1), [0]),
+        (np.array(3), [0, 1, 2]),
+        (np.array([4, 2], dtype=np.int16), [4, 2]),
+        (torch.tensor(2), [0, 1]),
+        (torch.tensor([3, 1]), [3, 1]),
+        (xr.DataArray([5, 6], dims="seed"), [5, 6]),
+        (range(2, 5), [2, 3, 4]),
+        ((np.int32(7), 1), [7, 1]),
+        ((seed for seed in (1, 2)), [1, 2]),
+        ([2**31 - 1], [2**31 - 1]),
+    ],
+    ids=str,
+)
+def test_seeds_are_whole_numbers_of_any_library(asked: Any, seeds: list[int]) -> None:
+    chosen = runner.chosen_seeds(asked)
+    assert list(chosen) == seeds
+    assert {type(seed) for seed in chosen} == {int}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *(0, -1, 10**20, 100_001, 2.0, np.float64(2), True, np.bool_(True), "8", b"8"),
+        *([], [-1], [2**31], [10**20], [1, 1], [0.5], [None], ["1"], [[0, 1]], [True]),
+        *(np.array([[1, 2]]), np.array([0.0, 1.0]), np.array([]), torch.tensor([1.0])),
+        itertools.count(),
+    ],
+    ids=str,
+)
+def test_seeds_that_are_none_are_told_and_nothing_is_run(tmp_path: Path, asked: Any) -> None:
+    with pytest.raises(ExperimentError, match="give how many, from 1 to 100,000, such as 8"):
+        run(tmp_path, seeds=asked)
+    assert CALLS == []
+    assert not list(tmp_path.iterdir())
+
+
+def test_seeds_of_numpy_find_the_record_of_python_ones(tmp_path: Path) -> None:
+    first = run(tmp_path, seeds=2)
+    for same in (np.int64(2), np.arange(2), [0, 1], torch.arange(2)):
+        xr.testing.assert_identical(run(tmp_path, seeds=same), first)
+    assert CALLS == [0, 1]
+
+
+# --- memory and processes ---------------------------------------------------------------------
+
+
+def starved() -> list[Exception]:
+    """What is raised where memory runs out, by those who raise it."""
+    errors: list[Exception] = [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nSee the notes."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        MemoryError(),
+    ]
+    for ask in (lambda: np.empty(2**56), lambda: torch.empty(2**58)):
+        try:
+            ask()
+        except (MemoryError, RuntimeError) as error:
+            errors.append(error)
+    return errors
+
+
+@pytest.mark.parametrize("error", starved(), ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("together", [False, True])
+def test_memory_that_ran_out_is_told_and_what_was_computed_is_kept(
+    tmp_path: Path, error: Exception, together: bool
+) -> None:
+    RAISE_AT[2] = error
+    with ThreadPoolExecutor(1) as executor:
+        options = {"executor": executor} if together else {}
+        with pytest.raises(WorkLost, match="not enough memory on cpu for seeds 2–3") as caught:
+            run(tmp_path, **options)
+    assert "\n" not in str(caught.value)
+    RAISE_AT.clear()
+    run(tmp_path)
+    assert sorted(set(CALLS)) == sorted(CALLS)
+
+
+def test_other_errors_of_a_part_stay_what_they_are(tmp_path: Path) -> None:
+    RAISE_AT[2] = RuntimeError("shapes do not fit")
+    with pytest.raises(RuntimeError, match="shapes do not fit") as caught:
+        run(tmp_path)
+    assert not isinstance(caught.value, WorkLost)
+
+
+KilledWorker = type("KilledWorker", (Exception,), {"__module__": "distributed.scheduler"})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [BrokenProcessPool("a process was\nterminated"), CancelledError(), KilledWorker("worker 3")],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_process_that_died_is_one_line_and_what_was_computed_is_kept(
+    tmp_path: Path, error: Exception
+) -> None:
+    class Dying(Executor):
+        """It has done every part but the second, of which the process died."""
+
+        def submit(self, call: Callable[..., Any], *arguments: Any) -> Any:  # type: ignore[override]
+            future: Future[Any] = Future()
+            if arguments[0].seeds[0] == 2:
+                future.set_exception(error)
+            else:
+                future.set_result(call(*arguments))
+            return future
+
+    with pytest.raises(WorkLost, match="a process ended before its part was done") as caught:
+        run(tmp_path, executor=Dying())
+    assert "\n" not in str(caught.value)
+    assert CALLS == [0, 1, 4, 5]
+    run(tmp_path)
+    assert CALLS == [0, 1, 4, 5, 2, 3]
 
 
 def test_an_unknown_scale_names_the_nearest(tmp_path: Path) -> None:
