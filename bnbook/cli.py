@@ -1,4 +1,4 @@
-"""The command line: list, run, claims, data and bench.
+"""The command line: list, run, claims, data and bench, all of it also `python -m bnbook`.
 
 Results go to standard output, everything else to standard error. What a command needs is
 imported when it runs, so that --help answers at once.
@@ -6,23 +6,20 @@ imported when it runs, so that --help answers at once.
 
 from __future__ import annotations
 
-import json
-import subprocess
+import runpy
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from bnbook import environment
+from bnbook import __version__, environment
 from bnbook.factors import names_of
+from bnbook.terminal import Group, fit_streams, show, show_json, show_table
 from bnbook.text import unknown
 
 app = typer.Typer(
@@ -65,8 +62,31 @@ SchedulerOption = Annotated[
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted."""
+    """Run the command line.
+
+    Exit codes: 0 done, 1 failed, 2 misused, 130 interrupted, 141 nobody reads what it says.
+    """
+    fit_streams()
     app()
+
+
+def _show_version(asked: bool) -> bool:
+    if asked:
+        show(f"bnbook {__version__}")
+        raise typer.Exit
+    return asked
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 @contextmanager
@@ -110,13 +130,13 @@ def list_experiments(as_json: Json = False) -> None:
         for name in experiments.names()
     ]
     if as_json:
-        return _print_json(rows)
+        return show_json(rows)
     for row in rows:
         scales = row["scales"]
         arms = dict.fromkeys(arm for size in scales.values() for arm in size["arms"])
-        typer.echo(f"{row['name']}: {row['question']}\n  arms   {', '.join(arms)}")
+        show(f"{row['name']}: {row['question']}\n  arms   {', '.join(arms)}")
         for scale, size in scales.items():
-            typer.echo(f"  {scale:5}  {size['cost']}")
+            show(f"  {scale:5}  {size['cost']}")
     return None
 
 
@@ -148,15 +168,16 @@ def run_experiments(
     chosen = _chosen(names or [], every, experiments.names())
     _check_name("scale", scale, experiments.SCALES)
     options = {"scale": scale, "seeds": _seeds(seeds), "device": _device(device)}
+    _say_where()
     rows = []
     with _executor(scheduler) as executor:
         for name in chosen:
             row = _run(name, **options, executor=executor)
             if row and not as_json:
-                typer.echo(_run_line(row))
+                show(_run_line(row))
             rows += [row] if row else []
     if as_json:
-        _print_json(rows)
+        show_json(rows)
     if len(rows) < len(chosen):
         raise typer.Exit(1)
 
@@ -188,22 +209,24 @@ def judge_claims(
     known = claims.ledger(chapter)
     for claim_id in ids or []:
         _check_name("claim", claim_id, known)
+    _say_where()
     with redirect_stdout(sys.stderr):
         judged = claims.table(chapter, scale, ids or None)
     if as_json:
-        return _print_json(judged.rows)
-    table = _table("claim", "it says", "source", "effect", "seeds", "verdict")
+        return show_json(judged.rows)
+    groups = []
     for name, judgements in judged.chapters.items():
-        table.add_section()
-        table.add_row("", f"[bold]{judged.titles[name]}[/bold]")
+        rows = []
         for each in judgements:
-            cells = (each.claim.id, each.claim.says, each.sources, each.effect_text)
-            table.add_row(*map(_plain, cells), str(each.effect.n), each.verdict)
+            claim, n = each.claim, str(each.effect.n)
+            rows.append((claim.id, claim.says, each.sources, each.effect_text, n, each.verdict))
             for stratum, part in each.strata.items():
                 found, n = part.effect, str(part.effect.n)
-                table.add_row("", f"· {_plain(stratum)}", "", _plain(str(found)), n, part.verdict)
-    _print_table(table)
-    return typer.echo(judged.summary)
+                rows.append(("", f"· {stratum}", "", str(found), n, part.verdict))
+        groups.append(Group(judged.titles[name], rows))
+    columns = ("claim", "it says", "source", "effect", "seeds", "verdict")
+    show_table(columns, groups, prose="it says")
+    return show(judged.summary)
 
 
 @data_app.command("list")
@@ -220,14 +243,14 @@ def list_data(as_json: Json = False) -> None:
 
     rows = data.describe()
     if as_json:
-        return _print_json(rows)
-    table = _table("data set", "training", "test", "shape", "classes", "here")
+        return show_json(rows)
+    cells = []
     for row in rows:
         sizes = (f"{row['train']:,}", f"{row['test']:,}", "×".join(map(str, row["shape"])))
         here = "yes" if row["present"] else "no"
-        table.add_row(row["name"], *sizes, str(len(row["classes"])), here)
-    _print_table(table)
-    return typer.echo(f"Files are kept in {data.root()} (set by $BNBOOK_DATA).")
+        cells.append((row["name"], *sizes, str(len(row["classes"])), here))
+    show_table(("data set", "training", "test", "shape", "classes", "here"), [Group("", cells)])
+    return show(f"Files are kept in {data.root()} (set by $BNBOOK_DATA).")
 
 
 @data_app.command("fetch")
@@ -255,9 +278,9 @@ def fetch_data(name: str, as_json: Json = False) -> None:
         "fingerprint": fetched.fingerprint,
     }
     if as_json:
-        return _print_json([row])
+        return show_json([row])
     summary = "{name}: {train:,} training and {test:,} test examples, fingerprint {fingerprint}"
-    return typer.echo(summary.format(**row))
+    return show(summary.format(**row))
 
 
 @app.command("bench")
@@ -266,14 +289,20 @@ def run_bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Time the package against what one would write instead, in one run (minutes)."""
-    checkout = Path(__file__).parents[1]
-    if not (checkout / "bench" / "__main__.py").exists():
+    checkout = environment.checkout()
+    if checkout is None or not (checkout / "bench").is_dir():
         raise ValueError(
-            f"{checkout} is no checkout of the repository, which the comparisons do not leave: "
-            "clone it, `pip install -e .` there, and run this again"
+            "the comparisons come with a checkout of the repository only, and this package is "
+            "installed without one: clone it, `pip install -e .` there, and run this again"
         )
-    command = [sys.executable, "-m", "bench", *(["--json"] if as_json else [])]
-    raise typer.Exit(subprocess.run(command, cwd=checkout, check=False).returncode)
+    sys.path.insert(0, str(checkout))
+    sys.argv = ["bench", *(["--json"] if as_json else [])]
+    runpy.run_module("bench", run_name="__main__")
+
+
+def _say_where() -> None:
+    """The store that a command uses, on standard error."""
+    typer.echo(f"records in {environment.records()}", err=True)
 
 
 def _scales(name: str) -> dict[str, dict[str, Any]]:
@@ -301,16 +330,17 @@ def _seeds(text: str | None) -> list[int] | None:
     """`8` is seeds 0 to 7, `0,1,5` are those."""
     if text is None:
         return None
+    from bnbook.experiments import ExperimentError, chosen_seeds
+
     try:
         numbers = [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
         numbers = []
-    seeds = list(range(numbers[0])) if len(numbers) == 1 and "," not in text else numbers
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise typer.BadParameter(
-            f"--seeds {text}: give a number above 0, such as 8, or different seeds, such as 0,1,5"
-        )
-    return seeds
+    try:
+        return list(chosen_seeds(numbers[0] if numbers and "," not in text else numbers))
+    except ExperimentError as error:
+        expected = str(error).partition(": ")[2]
+        raise typer.BadParameter(f"--seeds {text}: {expected}") from error
 
 
 def _device(name: str) -> str:
@@ -341,7 +371,10 @@ def _executor(address: str | None) -> Iterator[Executor | None]:
 
 
 def _run(name: str, **options: Any) -> dict[str, Any] | None:
-    """Run one experiment and say what became of it; None, and a message, if it failed."""
+    """Run one experiment and say what became of it; None, and a message, if it failed.
+
+    A bug keeps its traceback, and does not keep the other experiments from running either.
+    """
     from bnbook import experiments
 
     started = time.perf_counter()
@@ -350,8 +383,8 @@ def _run(name: str, **options: Any) -> dict[str, Any] | None:
             record = experiments.run(name, **options)
     except Exception as error:
         if environment.switched_on("BNBOOK_DEBUG") or not is_foreseen(error):
-            raise
-        typer.echo(f"error: {name}: {error}", err=True)
+            traceback.print_exc()
+        typer.echo(f"error: {name}: {error or type(error).__name__}", err=True)
         return None
     diverged = int(record["diverged_at"].notnull().sum()) if "diverged_at" in record else 0
     return {
@@ -362,6 +395,7 @@ def _run(name: str, **options: Any) -> dict[str, Any] | None:
         "diverged": diverged,
         "device": record.attrs.get("device"),
         "key": record.attrs.get("key"),
+        "store": str(environment.records()),
         "trained_s": record.attrs.get("wall_time_s"),
         "elapsed_s": time.perf_counter() - started,
     }
@@ -380,20 +414,3 @@ def _check_name(kind: str, name: str | None, known: Iterable[str]) -> None:
     known = list(known)
     if name is not None and name not in known:
         raise typer.BadParameter(unknown(kind, name, known))
-
-
-def _table(*columns: str) -> Table:
-    return Table(*columns, box=None, pad_edge=False)
-
-
-def _print_table(table: Table) -> None:
-    Console().print(table)
-
-
-def _plain(text: str) -> str:
-    """Text in which square brackets, as those of an interval, are no markup."""
-    return escape(text)
-
-
-def _print_json(rows: list[dict[str, Any]]) -> None:
-    typer.echo(json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False))

@@ -17,7 +17,7 @@ import torch
 import xarray as xr
 from typer.testing import CliRunner
 
-from bnbook import claims, data, experiments
+from bnbook import claims, data, environment, experiments
 from bnbook.chapters import Chapter
 from bnbook.claims import Claim
 from bnbook.cli import app
@@ -164,9 +164,14 @@ def test_run_json_is_one_array_on_standard_output_and_nothing_else(bench: Bench)
         (("made-up", "--all"), "name the experiments to run, or give --all"),
         (("made-pu",), "did you mean 'made-up'?"),
         (("made-up", "--scale", "smok"), "did you mean 'smoke'?"),
-        (("made-up", "--seeds", "many"), "--seeds many: give a number above 0"),
-        (("made-up", "--seeds", "0"), "--seeds 0: give a number above 0"),
-        (("made-up", "--seeds", "1,1"), "different seeds"),
+        (("made-up", "--seeds", "many"), "--seeds many: give how many, from 1 to 100,000"),
+        (("made-up", "--seeds", "0"), "--seeds 0: give how many, from 1 to 100,000"),
+        (("made-up", "--seeds", "99999999999999999999"), "give how many, from 1 to 100,000"),
+        (("made-up", "--seeds", "99999999999999999999,"), "which, different whole numbers from 0"),
+        (("made-up", "--seeds", ","), "give how many, from 1 to 100,000"),
+        (("made-up", "--seeds", "-1"), "give how many, from 1 to 100,000"),
+        (("made-up", "--seeds", "1,2,-3"), "which, different whole numbers from 0"),
+        (("made-up", "--seeds", "1,1"), "which, different whole numbers"),
         (("made-up", "--device", "abacus"), "--device abacus cannot be used here"),
     ],
 )
@@ -202,10 +207,26 @@ def test_one_experiment_that_fails_does_not_keep_the_others_from_running(bench: 
     assert "other at scale book" in done.stdout
 
 
-def test_a_bug_keeps_its_traceback(bench: Bench) -> None:
-    bug = ZeroDivisionError("division by zero")
-    bench.raises["made-up"] = bug
-    assert call("run", "made-up").exception is bug
+def test_a_bug_keeps_its_traceback_and_the_others_still_run(bench: Bench) -> None:
+    bench.raises["made-up"] = ZeroDivisionError("division by zero")
+    done = call("run", "made-up", "other")
+    assert done.exit_code == 1
+    assert "Traceback" in done.stderr
+    assert "error: made-up: division by zero" in done.stderr
+    assert "other at scale book" in done.stdout
+
+
+@pytest.mark.usefixtures("bench")
+@pytest.mark.parametrize("command", [("run", "made-up"), ("claims",)])
+def test_a_command_says_which_store_it_used(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BNBOOK_STORE", str(tmp_path / "store"))
+    for arguments in (command, (*command, "--json")):
+        done = call(*arguments)
+        assert f"records in {tmp_path / 'store'}" in done.stderr.splitlines()
+    rows = json.loads(done.stdout)
+    assert command[0] == "claims" or rows[0]["store"] == str(tmp_path / "store")
 
 
 def test_an_interruption_exits_with_130_and_says_that_the_same_command_resumes(
@@ -319,19 +340,22 @@ def test_fetching_what_is_unknown_or_not_to_be_had_is_told() -> None:
 def test_bench_outside_a_checkout_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bnbook.cli.__file__", str(tmp_path / "bnbook" / "cli.py"))
+    monkeypatch.setattr(environment, "__file__", str(tmp_path / "bnbook" / "environment.py"))
     result = CliRunner().invoke(app, ["bench"])
     assert result.exit_code == 1
     assert "clone it" in result.stderr
 
 
-def test_bench_hands_on_the_exit_code_of_the_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
-    commands: list[list[str]] = []
+def test_bench_runs_the_comparisons_in_this_very_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that whatever ends the command ends them."""
+    ran: list[tuple[str, list[str], str]] = []
 
-    def fail(command: list[str], **_: object) -> SimpleNamespace:
-        commands.append(command[1:])
-        return SimpleNamespace(returncode=3)
+    def run(module: str, run_name: str) -> None:
+        ran.append((module, sys.argv, sys.path[0]))
+        raise SystemExit(3)
 
-    monkeypatch.setattr("bnbook.cli.subprocess.run", fail)
+    monkeypatch.setattr("bnbook.cli.runpy.run_module", run)
+    monkeypatch.setattr(sys, "argv", ["bnbook"])
+    monkeypatch.setattr(sys, "path", list(sys.path))
     assert CliRunner().invoke(app, ["bench", "--json"]).exit_code == 3
-    assert commands == [["-m", "bench", "--json"]]
+    assert ran == [("bench", ["bench", "--json"], str(environment.checkout()))]

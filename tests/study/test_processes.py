@@ -43,7 +43,8 @@ def measure(settings, seed):
 
 def of(name):
     def plan(scale):
-        return Measurement(crossed(norm=("a", "b")), (0, 1, 2), measure, Settings(name), seeds_per_task=1)
+        arms = crossed(norm=("a", "b"))
+        return Measurement(arms, (0, 1, 2), measure, Settings(name), seeds_per_task=1)
     return Experiment(name, "Does it?", plan)
 """
 COMMAND = """
