@@ -225,7 +225,7 @@ def judge_claims(
                 rows.append(("", f"· {stratum}", "", str(found), n, part.verdict))
         groups.append(Group(judged.titles[name], rows))
     columns = ("claim", "it says", "source", "effect", "seeds", "verdict")
-    show_table(columns, groups, prose="it says")
+    show_table(columns, groups, prose=("it says", "source"))
     return show(judged.summary)
 
 

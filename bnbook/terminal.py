@@ -106,24 +106,25 @@ class Group:
     rows: Sequence[Sequence[str]]
 
 
-def show_table(columns: Sequence[str], groups: Iterable[Group], prose: str = "") -> None:
+def show_table(columns: Sequence[str], groups: Iterable[Group], prose: Sequence[str] = ()) -> None:
     """Print rows as a table if all words fit beside each other, and else as blocks of lines.
 
-    The column called `prose` is wrapped, the others are shown on one line.
+    The columns named in `prose` are wrapped, the others are shown on one line. The title of a
+    group stands in the first of `prose`.
     """
     groups, console = list(groups), Console()
     rows = [columns, *(row for group in groups for row in group.rows)]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    widths = [PROSE if n == prose else width for n, width in zip(columns, widths, strict=True)]
+    widths = [PROSE if n in prose else width for n, width in zip(columns, widths, strict=True)]
     if sum(widths) + GAP * (len(columns) - 1) > console.width:
         return show("\n".join(_blocks(columns, groups, console.width)))
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
     for name, width in zip(columns, widths, strict=True):
-        table.add_column(name, min_width=width, no_wrap=name != prose)
+        table.add_column(name, min_width=width, no_wrap=name not in prose)
     for group in groups:
         table.add_section()
         if group.title:
-            title = [group.title if name == prose else "" for name in columns]
+            title = [group.title if name in prose[:1] else "" for name in columns]
             table.add_row(*(Text(cell, style="bold") for cell in title))
         for row in group.rows:
             table.add_row(*map(Text, row))

@@ -49,7 +49,7 @@ def test_a_table_can_be_printed_in_any_encoding(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     arrives = terminal(encoding)
-    show_table(COLUMNS, [Group("σ² × …", ROWS)], prose="it says")
+    show_table(COLUMNS, [Group("σ² × …", ROWS)], prose=("it says",))
     said = arrives.getvalue().decode(encoding)
     effect = "−0.0010 [−0.0028, 0.0010]" if encoding == "utf-8" else "-0.0010 [-0.0028, 0.0010]"
     assert effect in said
@@ -113,7 +113,7 @@ def test_what_can_be_printed_stays_as_it_is(text: str) -> None:
 
 
 def shown(capsys: pytest.CaptureFixture[str]) -> str:
-    show_table(COLUMNS, [Group("Covariate shift", ROWS)], prose="it says")
+    show_table(COLUMNS, [Group("Covariate shift", ROWS)], prose=("it says",))
     return capsys.readouterr().out
 
 
