@@ -55,7 +55,8 @@ def _spelled(sign: str) -> str:
         return ""
     parts = unicodedata.normalize("NFKD", sign)
     if parts != sign:
-        mark = {"<super>": "^", "<sub>": "_"}.get(unicodedata.decomposition(sign).split()[0], "")
+        kind = unicodedata.decomposition(sign).partition(" ")[0]
+        mark = {"<super>": "^", "<sub>": "_"}.get(kind, "")
         return mark + spelled(parts)
     name = unicodedata.name(sign, "").split()
     if name[:1] == ["GREEK"] and "LETTER" in name:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bnbook
@@ -93,17 +93,20 @@ def test_every_sign_of_the_package_is_spelled_as_something_to_read() -> None:
         ("4 arms × 8 seeds · σ² ≥ Σ‖w‖", "4 arms x 8 seeds * sigma^2 >= Sigma||w||"),
         ("naïve Gülçehre", "naive Gulcehre"),
         ("\udcff", "\\udcff"),
+        ("가", "\\u1100\\u1161"),
     ],
 )
 def test_what_cannot_be_printed_keeps_its_meaning(text: str, ascii_text: str) -> None:
     assert text.encode("ascii", "bnbook-spelled").decode() == ascii_text
 
 
+@settings(deadline=None)
 @given(st.text(), st.sampled_from(["ascii", "cp1252", "latin-1", "utf-8"]))
 def test_any_text_can_be_printed(text: str, encoding: str) -> None:
     text.encode(encoding, "bnbook-spelled").decode(encoding)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="cp1252")))
 def test_what_can_be_printed_stays_as_it_is(text: str) -> None:
     assert text.encode("cp1252", "bnbook-spelled").decode("cp1252") == text
