@@ -15,22 +15,29 @@ QUESTION = "Where does BN help, where does it not, and what decides?"
 CLAIMS = (
     Claim(
         id="help-1",
-        says="Batch normalization trains faster: a 3 × 100 sigmoid network on MNIST reaches 90 % "
+        says="Batch normalization trains faster: a 3 × 100 sigmoid network on digits is accurate "
         "in fewer steps.",
         source="notes2015ioffe, replication, ioffe2015batch",
-        experiment="internal-shift",
+        experiment="first-race",
         statistic=outcomes.fewer_steps,
         unit="log ratio of steps",
         matters=math.log(1.25),
+        stratified_by="race",
+        quantifier="all",
+        note="Steps until the test accuracy, by running statistics, is 95 % of what the best of "
+        "these networks ends with; from Glorot's initial weights and from He's; at one learning "
+        "rate for both, and each at the one tuned on other seeds.",
     ),
     Claim(
         id="help-2",
-        says="There it also ends more accurate.",
+        says="A 3 × 100 sigmoid network on digits ends more accurate with batch normalization.",
         source="notes2015ioffe, ioffe2015batch",
-        experiment="internal-shift",
+        experiment="first-race",
         statistic=outcomes.final_gain,
         unit="accuracy",
         matters=0.01,
+        stratified_by="race",
+        quantifier="all",
         note="A replication finds the opposite, 90.7 % with and 94 % without.",
     ),
     Claim(
@@ -52,9 +59,9 @@ CLAIMS = (
         statistic=outcomes.sigmoid_gains_most,
         unit="accuracy",
         matters=0.01,
-        stratified_by="seen",
+        stratified_by="rival",
         quantifier="best",
-        note="The sigmoid's gain minus the largest gain of another activation.",
+        note="The sigmoid's gain minus that of each other activation, over both optimizers.",
     ),
     Claim(
         id="help-5",
@@ -90,6 +97,8 @@ CLAIMS = (
         matters=0.05,
         stratified_by="network",
         quantifier="all",
+        note="Final test accuracy with BN and plain SGD, minus that of the plain network, and "
+        "minus that of one with Glorot's weights times 1/φ′(0) and Adam. Each at its own rate.",
     ),
     Claim(
         id="help-8",
@@ -116,7 +125,7 @@ CLAIMS = (
     ),
     Claim(
         id="help-10",
-        says="Batch normalization helps on a table of numbers too, BNG(glass).",
+        says="Batch normalization helps on a table of numbers too.",
         source="replication",
         experiment="tabular",
         statistic=outcomes.on_the_table,
@@ -124,8 +133,8 @@ CLAIMS = (
         matters=0.01,
         stratified_by="network",
         quantifier="all",
-        note="Each arm at a learning rate tuned on other seeds. Below the paper scale the table "
-        "is not BNG(glass) but one made in its likeness.",
+        note="Each arm at a learning rate tuned on other seeds. The source's table is BNG(glass), "
+        "which the paper scale takes; below it the table is one made in its likeness.",
     ),
     Claim(
         id="help-11",

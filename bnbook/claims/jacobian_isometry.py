@@ -63,7 +63,9 @@ CLAIMS = (
         matters=math.log(2),
         stratified_by="network",
         quantifier="all",
-        note="At initialisation. What a gradient loses on its way down through so many layers, "
+        controls=tuple(f"{phi}, He, {n} layers" for phi in ("relu", "tanh") for n in (5, 20)),
+        note="At initialisation. He's weights are the control of ReLU and tanh: they are made so "
+        "that nothing vanishes. What a gradient loses on its way down through so many layers, "
         "without BN minus with it; a gradient that grows has lost nothing.",
     ),
     Claim(

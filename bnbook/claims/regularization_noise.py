@@ -33,12 +33,14 @@ CLAIMS = (
         source="ng2017why",
         experiment="ghost-dropout",
         statistic=outcomes.regularises_less,
-        unit="nat of generalization gap",
+        unit="nat of test loss",
         matters=0.01,
         stratified_by="fewer",
         quantifier="all",
-        note="Test loss minus training loss, by population statistics, with statistics of 64 "
-        "examples minus the same with statistics of fewer.",
+        note="Test loss with statistics of 64 examples minus that with statistics of fewer, each "
+        "where its training loss is what the slower of the two ends with; by population "
+        "statistics. The gap between training and test loss shrinks as well where training is "
+        "merely slower.",
     ),
     Claim(
         id="noise-3",
@@ -65,6 +67,9 @@ CLAIMS = (
         kind="at-least",
         stratified_by="dropout",
         quantifier="all",
+        controls=("0.3, without BN",),
+        note="Test accuracy of BN alone minus that of BN with dropout. The control has neither BN: "
+        "what dropout costs there says whether it was of any use to these networks at all.",
     ),
     Claim(
         id="noise-5",
@@ -90,7 +95,8 @@ CLAIMS = (
         matters=math.log(1.05),
         stratified_by="weights",
         quantifier="all",
-        note="Growth is ‖W‖ at the end over ‖W‖ at the start.",
+        note="Growth is ‖W‖ at the end over ‖W‖ at the start, under plain SGD; the source's "
+        "optimizer was Adam.",
     ),
     Claim(
         id="noise-7",

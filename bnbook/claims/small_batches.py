@@ -11,7 +11,7 @@ QUESTION = "What fails when batches are small or unfair, and what cures it?"
 MATTERS = 0.02  # accuracy
 
 FINAL = "Test accuracy by population statistics, after equally many examples, each arm at the best "
-FINAL += "of three learning rates, chosen on other seeds by training examples put aside."
+FINAL += "of four learning rates, chosen on other seeds by training examples put aside."
 
 CLAIMS = (
     Claim(

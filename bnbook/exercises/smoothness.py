@@ -13,7 +13,7 @@ from torch import Tensor
 from bnbook import experiments
 from bnbook.exercises import Case, Exercise, Function, Numeric
 from bnbook.outcomes.arms import in_training
-from bnbook.outcomes.smoothness import by_network
+from bnbook.outcomes.smoothness import by_network, of_the_source
 from bnbook.stats import log_ratio, restricted, steps_to
 
 TITLE = "Smoothness of the loss"
@@ -151,7 +151,7 @@ def plain_shortcut() -> Iterator[Case]:
 def slower_without() -> float:
     """Mean log ratio of steps to 90 % of training digits right, none over batch."""
     record = experiments.run("noisy-convnet", progress=False)
-    steps = restricted(steps_to(in_training(record), 0.9))
+    steps = restricted(steps_to(in_training(of_the_source(record)), 0.9))
     return float(log_ratio(steps, "none", "batch").mean())
 
 
@@ -336,7 +336,8 @@ EXERCISES = (
         hints=(
             "bnbook.stats.steps_to(values, target) finds where each run first reaches the target; "
             "bnbook.stats.restricted makes a number of it.",
-            'The values are noisy.accuracy.sel(split="train", statistics="batch", drop=True).',
+            'The values are noisy.accuracy.sel(split="train", statistics="batch", drop=True), with '
+            "noisy = outcomes.of_the_source(bnbook.run('noisy-convnet')).",
         ),
         wrong=10.0,
         difficulty="challenge",

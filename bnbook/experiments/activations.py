@@ -12,7 +12,7 @@ NORMS = ("none", "batch")
 BATCH_SIZE = 64  # one of the source's four
 OPTIMIZERS: dict[str, tuple[Optimizer, tuple[float, ...]]] = {
     "sgd": (SGD(), (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)),
-    "adam": (Adam(), (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)),
+    "adam": (Adam(), (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)),
 }
 """Each with the learning rates among which an arm's is chosen, half a decade apart, from far
 below what is customary to far above."""

@@ -143,7 +143,7 @@ def plan(scale: str) -> Measurement:
     """The same networks; more batches and seeds at larger scales."""
     seeds, steps, batches = {
         "smoke": (2, 20, 60),
-        "book": (5, 300, 200),
+        "book": (8, 300, 200),
         "paper": (20, 2000, 3000),
     }[scale]
     settings = Inside(steps=steps, batches=batches)

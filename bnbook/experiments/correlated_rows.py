@@ -137,7 +137,7 @@ def plan(scale: str) -> Comparison:
     """500 films of 8 frames, three epochs; more of them at full scale."""
     settings, seeds = {
         "smoke": (Frames(steps=8, rates=(0.05, 0.25)), 2),
-        "book": (Frames(), 6),
+        "book": (Frames(), 10),
         "paper": (Frames("mnist", (100, 100, 100), 7500, steps=20_000), 10),
     }[scale]
     arms = tuple({"norm": norm, "rows": rows} for rows in ROWS for norm in NORMS)

@@ -135,7 +135,7 @@ def _look(s: Snapshot, rule: DecayOrRate, population: Population) -> dict[str, T
 
 def plan(scale: str) -> Measurement:
     """The same network; more steps and seeds at larger scales."""
-    seeds, steps, looks = {"smoke": (2, 24, 3), "book": (5, 600, 6), "paper": (20, 6000, 12)}[scale]
+    seeds, steps, looks = {"smoke": (2, 24, 3), "book": (8, 600, 6), "paper": (20, 6000, 12)}[scale]
     settings = Decay(steps=steps, looks=looks)
     return Measurement(
         ARMS, tuple(range(seeds)), measure, settings, data=settings.data, seeds_per_task=1

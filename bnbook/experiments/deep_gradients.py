@@ -81,7 +81,7 @@ def plan(scale: str) -> Measurement:
     """The same networks at every scale, fewer gains for the tests."""
     seeds, settings = {
         "smoke": (5, Deep(layers=26, width=30, batch_size=16, gains=(math.sqrt(0.5), 1.0))),
-        "book": (6, Deep()),
+        "book": (8, Deep()),
         "paper": (20, Deep(width=300, layers=100)),
     }[scale]
     return Measurement(ARMS, tuple(range(seeds)), measure, settings, data=settings.data)

@@ -124,7 +124,7 @@ def plan(scale: str) -> Measurement:
     """Narrower and shallower for the tests, where the prediction is only roughly met."""
     seeds, settings = {
         "smoke": (5, Wide(width=64, layers=12, batch_size=32, first=3)),
-        "book": (5, Wide()),
+        "book": (8, Wide()),
         "paper": (20, Wide(width=2048, layers=50)),
     }[scale]
     return Measurement(

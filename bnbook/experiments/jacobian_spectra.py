@@ -34,7 +34,7 @@ def plan(scale: str) -> Plan:
     """Spectra of 16 examples of the coming batch at each look."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 20, 3),
-        "book": ("mnist-5k", 5, 600, 10),
+        "book": ("mnist-5k", 8, 600, 10),
         "paper": ("mnist", 10, 20_000, 40),
     }[scale]
     return Plan(

@@ -47,7 +47,7 @@ def plan(scale: str) -> Plan:
     """The same networks at every scale, trained for longer at larger ones."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 20, 4),
-        "book": ("mnist-5k", 5, 300, 8),
+        "book": ("mnist-5k", 8, 300, 8),
         "paper": ("mnist", 10, 20_000, 32),
     }[scale]
     return Plan(

@@ -216,7 +216,7 @@ def plan(scale: str) -> Comparison:
     """The same networks at every scale; more seeds and steps at larger ones."""
     settings, seeds = {
         "smoke": (Deployment(steps=20, pseudo_counts=(0.0, 16.0), test_batches=(2, 8, 64)), 2),
-        "book": (Deployment(), 6),
+        "book": (Deployment(), 10),
         "paper": (Deployment("mnist", (100, 100, 100), steps=20_000), 10),
     }[scale]
     return Comparison(ARMS, tuple(range(seeds)), measure, settings, settings.data)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from bnbook.factors import crossed
 from bnbook.nets import VGG
 from bnbook.probes import Probe
 from bnbook.probes.accuracy import Accuracy
@@ -10,34 +13,51 @@ from bnbook.probes.walk import EffectiveSmoothness, GradientChange, LossVariatio
 from bnbook.study import Experiment
 from bnbook.train import SGD, Arm, Plan, log_spaced
 
-ARMS = ("none", "batch", "noisy-batch")
+NORMS: dict[str, tuple[tuple[str, Any], ...]] = {
+    "none": (),
+    "batch": (),
+    "noisy-batch": (),
+    "renorm": (("warmup", 20),),
+    "ghost": (("ghost_size", 16),),
+    "layer": (),
+    "group": (("groups", 4),),
+    "weight-std": (("gain", "fan-in"),),
+}
+"""The source compares the first three; an order of three says little, so there are more."""
+RATES = (0.03, 0.1, 0.3)
+SHARED = 0.1  # of these, the one at which the source's three are compared in the figures
 MODES: tuple[Mode, ...] = ("training",)
-SMALL = ((8, 2), (16, 2), (32, 2))
-"""Six convolutions: the source's VGG network on digits of 14 × 14 pixels, for two cores."""
+SMALL = ((8, 1), (16, 1), (32, 1))
+"""Three convolutions: the source's VGG network on digits of 14 × 14 pixels, for two cores."""
 
 FULL = ((64, 1), (128, 1), (256, 2), (512, 2), (512, 2))
 """Eight convolutions, VGG-11; the source says "VGG" and no more."""
 
 
 def plan(scale: str) -> Plan:
-    """One learning rate for all arms: one at which the network without BN trains too."""
+    """Every normaliser at every rate; at the lowest ones the network without BN trains too."""
     data, stages, shrink, seeds, steps, looks = {
-        "smoke": ("mnist-5k", ((3, 2), (4, 2), (5, 2)), 2, 2, 12, 4),
-        "book": ("mnist-5k", SMALL, 2, 8, 300, 10),
+        "smoke": ("mnist-5k", ((4, 1), (4, 1), (4, 1)), 2, 2, 6, 3),
+        "book": ("mnist-5k", SMALL, 2, 8, 200, 7),
         "paper": ("cifar10", FULL, 1, 5, 15_000, 24),
     }[scale]
-    batch_size, rate = {"smoke": (32, 0.05), "book": (64, 0.1), "paper": (128, 0.1)}[scale]
+    batch_size = {"smoke": 32, "book": 64, "paper": 128}[scale]
     return Plan(
         data=data,
         arms=tuple(
             Arm(
-                {"norm": name},
-                VGG(stages, norm=name, input_shrink=shrink),
-                rate,
+                arm,
+                VGG(
+                    stages,
+                    norm=arm["norm"],
+                    norm_options=NORMS[arm["norm"]],
+                    input_shrink=shrink,
+                ),
+                arm["rate"],
                 batch_size,
                 SGD(),
             )
-            for name in ARMS
+            for arm in crossed(norm=tuple(NORMS), rate=(SHARED,) if scale == "smoke" else RATES)
         ),
         seeds=tuple(range(seeds)),
         steps=steps,

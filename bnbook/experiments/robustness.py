@@ -18,7 +18,7 @@ def plan(scale: str) -> Plan:
     """Two hidden layers of 100, short runs: what cannot start in them does not train."""
     data, seeds, steps, rates, sizes = {
         "smoke": ("mnist-5k", 2, 4, LEARNING_RATES[::3], INIT_SCALES[2::2]),
-        "book": ("mnist-5k", 5, 100, LEARNING_RATES, INIT_SCALES),
+        "book": ("mnist-5k", 8, 100, LEARNING_RATES, INIT_SCALES),
         "paper": ("mnist", 10, 5_000, LEARNING_RATES, INIT_SCALES),
     }[scale]
     return Plan(

@@ -23,7 +23,7 @@ def plan(scale: str) -> Plan:
     """The networks of `loss-landscape`, looked at seldom: a look costs a hundred steps."""
     data, seeds, steps = {
         "smoke": ("mnist-5k", 2, (0, 5)),
-        "book": ("mnist-5k", 5, (0, 20, 300)),
+        "book": ("mnist-5k", 8, (0, 20, 300)),
         "paper": ("mnist", 10, (0, 10, 30, 100, 300, 1_000, 3_000, 10_000)),
     }[scale]
     return Plan(

@@ -89,7 +89,7 @@ def _change(after: Tensor, before: Tensor) -> tuple[float, float]:
 
 def plan(scale: str) -> Measurement:
     """The same networks; more steps and seeds at larger scales."""
-    seeds, steps = {"smoke": (2, 20), "book": (5, 600), "paper": (10, 20_000)}[scale]
+    seeds, steps = {"smoke": (2, 20), "book": (8, 600), "paper": (10, 20_000)}[scale]
     settings = Growth(steps=steps)
     return Measurement(
         ARMS, tuple(range(seeds)), measure, settings, data=settings.data, seeds_per_task=1

@@ -38,7 +38,10 @@ class GroupNorm(Affine):
     def forward(self, z: Tensor) -> Tensor:
         self.check_input(z)
         self.check_count(z[0].numel() // self.groups, z, "example and group")
-        return F.group_norm(z, self.groups, self.weight, self.bias, self.eps)
+        # F.group_norm does not map over members where images are channels last
+        groups = z.reshape(len(z), self.groups, -1)
+        x = F.layer_norm(groups, groups.shape[-1:], eps=self.eps)
+        return self.scale_and_shift(x.reshape(z.shape))
 
     def population_map(self) -> None:
         return None

@@ -90,6 +90,13 @@ def stacked(parts: Mapping[str, xr.DataArray], dim: str) -> xr.DataArray:
     return whole.assign_coords({dim: list(parts)})
 
 
+def joined(effect: xr.DataArray, into: str, *dims: str, between: str = ", ") -> xr.DataArray:
+    """One dimension in place of several, labelled by the labels of all."""
+    whole = effect.stack({into: dims})
+    labels = [between.join(map(str, each)) for each in whole[into].values]
+    return whole.drop_vars([into, *dims]).assign_coords({into: labels})
+
+
 def at_choice_of_others(values: Labelled, scores: xr.DataArray, dim: str) -> Labelled:
     """`values` of each seed where, along `dim`, the scores of all *other* seeds are highest.
 

@@ -6,8 +6,8 @@ import math
 
 import xarray as xr
 
-from bnbook.outcomes.arms import held_out, in_training, stacked
-from bnbook.stats import log_ratio, paired
+from bnbook.outcomes.arms import chance, stacked, unfold
+from bnbook.stats import final, log_ratio, paired
 
 SHIFT = 1.5  # where the two claims about cats are judged, in σ; the chapter shows all
 FIRST, LAST = 0, 2  # hidden layers
@@ -39,17 +39,37 @@ def less_gradient_shift(record: xr.Dataset) -> xr.DataArray:
 
 
 def progress(record: xr.Dataset) -> xr.DataArray:
-    """Accuracy (arm, seed, seen): in training, averaged over the looks, and at the end.
+    """Accuracy of `shaken` (arm, seed, seen), with "dense, while training" and so on as `seen`.
 
-    The looks are evenly spaced in the logarithm of the step, so the average rewards speed. Batch
-    statistics show the network as it trains, noise included; at the end it is judged as it would
-    be used, by population statistics.
+    While training it is averaged over the looks after the first, which are evenly spaced in the
+    logarithm of the step, so that it rewards speed; by batch statistics, which show the network as
+    it trains, noise included. At the end it is on test digits, by population statistics, without
+    the noise, and by those of the batch, with it.
     """
-    parts = {
-        "while training": in_training(record).mean("step"),
-        "at the end, on test data": held_out(record).isel(step=-1),
-    }
+    its_own = record.accuracy.fillna(chance(record)).where(record.step <= record.steps)
+    found = xr.Dataset(
+        {
+            "seen": its_own.isel(step=slice(1, None)).mean("step"),
+            "last": final(record, "accuracy").fillna(chance(record)),
+        }
+    )
+    found = unfold(found, "network", "norm").rename(norm="arm")
+    seen, last = found.seen, found["last"]
+    parts = {}
+    for network in found.network.values:
+        for words, values, at in (
+            ("while training", seen, {"split": "train", "statistics": "batch"}),
+            ("at the end", last, {"split": "test", "statistics": "population"}),
+            ("at the end, shaken too", last, {"split": "test", "statistics": "batch"}),
+        ):
+            parts[f"{network}, {words}"] = values.sel(at).sel(network=network)
     return stacked(parts, "seen")
+
+
+def by_network(record: xr.Dataset) -> xr.Dataset:
+    """The record of `shaken` with dimensions network and, as "arm", norm."""
+    kept = record[["accuracy", "diverged_at"]]
+    return unfold(kept, "network", "norm").rename(norm="arm")
 
 
 def coupling(record: xr.Dataset) -> xr.DataArray:

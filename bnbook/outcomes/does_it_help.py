@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bnbook.experiments.saturating_depth import CORRECTED
 from bnbook.outcomes.arms import (
+    at_choice_of_others,
     at_the_end,
     by_norm,
     chance,
     class_names,
     held_out,
+    joined,
     on_the_way,
     stacked,
     unfold,
@@ -130,8 +133,8 @@ def by_setting(record: xr.Dataset) -> xr.Dataset:
 
 
 def by_depth(record: xr.Dataset) -> xr.Dataset:
-    """Final test accuracy by activation, depth and, as "arm", norm; NaN where diverged."""
-    return _final(record, "activation", "depth", "norm").rename(norm="arm")
+    """Final test accuracy by activation, depth and, as "arm", cure; NaN where diverged."""
+    return _final(record, "activation", "depth", "cure").rename(cure="arm")
 
 
 def _final(record: xr.Dataset, *factors: str) -> xr.Dataset:
@@ -142,9 +145,34 @@ def _final(record: xr.Dataset, *factors: str) -> xr.Dataset:
     return unfold(both, *factors)
 
 
+SHARE = 0.95
+"""Of the best final test accuracy of a race, averaged over seeds: what counts as having learned."""
+
+
+def races(record: xr.Dataset) -> xr.Dataset:
+    """The record of `first-race` with dimensions init, choice and, as "arm", norm."""
+    return unfold(record, "init", "choice", "norm").rename(norm="arm")
+
+
+def target(record: xr.Dataset) -> float:
+    """The test accuracy that counts as having learned: a share of the best arm's at the end."""
+    return SHARE * float(at_the_end(record).mean("seed").max())
+
+
 def fewer_steps(record: xr.Dataset) -> xr.DataArray:
-    """How many times more steps to the target without BN, as a logarithm."""
-    return log_ratio(steps_to(held_out(record), TARGET), "none", "batch")
+    """How many times more steps to the target without BN, as a logarithm, by race."""
+    steps = steps_to(held_out(races(record)), target(record))
+    return by_race(log_ratio(steps, "none", "batch"))
+
+
+def final_gain(record: xr.Dataset) -> xr.DataArray:
+    """Final test accuracy with BN minus without, by race."""
+    return by_race(paired(at_the_end(races(record)), "batch", "none"))
+
+
+def by_race(effect: xr.DataArray) -> xr.DataArray:
+    """Strata "glorot, tuned" in place of the dimensions init and choice."""
+    return joined(effect, "race", "init", "choice")
 
 
 SEEN = {"training": "while training", "final": "at the end"}
@@ -162,18 +190,15 @@ def gain_by_activation(record: xr.Dataset) -> xr.DataArray:
 
 
 def sigmoid_gains_most(record: xr.Dataset) -> xr.DataArray:
-    """The sigmoid's gain from BN minus the largest other one.
-
-    The largest is that of the highest mean over seeds, for each way of looking.
-    """
+    """The sigmoid's gain from BN minus that of every other activation, by way of looking."""
     found = factor_study(record)
     parts = {}
     for seen, words in SEEN.items():
         gain = paired(found[seen].rename(norm="arm"), "batch", "none").mean("optimizer")
-        others = gain.drop_sel(activation="sigmoid")
-        best = others.isel(activation=others.mean("seed").argmax("activation"), drop=True)
-        parts[words] = gain.sel(activation="sigmoid", drop=True) - best
-    return stacked(parts, "seen")
+        more = gain.sel(activation="sigmoid", drop=True) - gain.drop_sel(activation="sigmoid")
+        for rival in more.activation.values:
+            parts[f"than {rival}, {words}"] = more.sel(activation=rival)
+    return stacked(parts, "rival")
 
 
 def activation_over_optimizer(record: xr.Dataset) -> xr.DataArray:
@@ -200,12 +225,20 @@ def plain_sgd_against_adam(record: xr.Dataset) -> xr.DataArray:
 
 
 def deep_gain(record: xr.Dataset) -> xr.DataArray:
-    """Final test accuracy with BN minus without, of each activation at each great depth."""
-    gain = paired(by_depth(record).accuracy.fillna(chance(record)), "batch", "none")
+    """Final test accuracy with BN minus without, of each activation at each great depth.
+
+    Without is once the same network, and once one whose initial weights are corrected for the
+    slope of its units and that is trained by Adam.
+    """
+    accuracy = by_depth(record).accuracy.fillna(chance(record))
+    rivals = {"plain": "none", "corrected": CORRECTED}
     parts = {
-        f"{activation}, {depth:g} layers": gain.sel(activation=activation, depth=depth, drop=True)
-        for activation in gain.activation.values
-        for depth in gain.depth.values
+        f"{activation}, {depth:g} layers, {words}": paired(accuracy, "batch", rival).sel(
+            activation=activation, depth=depth
+        )
+        for activation in accuracy.activation.values
+        for depth in accuracy.depth.values
+        for words, rival in rivals.items()
         if depth in DEEP
     }
     return stacked(parts, "network")
@@ -226,18 +259,13 @@ def lost_to_bad_weights(record: xr.Dataset) -> xr.DataArray:
     """Accuracy lost when the initial weights are not of the usual size, none minus BN.
 
     The mean over the other sizes is compared with the usual one, either at the learning rate that
-    is best for the usual one, or at the best for each; best is the highest mean over seeds.
+    is best for the usual one, or at the best for each; best is the one that the other seeds say.
     """
     accuracy = by_setting(record).accuracy.fillna(chance(record)).rename(norm="arm")
+    usual = accuracy.sel(init_scale=1.0, drop=True)
     at_best = {
-        "rate kept": accuracy.isel(
-            learning_rate=accuracy.sel(init_scale=1.0, drop=True)
-            .mean("seed")
-            .argmax("learning_rate")
-        ),
-        "rate tuned anew": accuracy.isel(
-            learning_rate=accuracy.mean("seed").argmax("learning_rate")
-        ),
+        "rate kept": at_choice_of_others(accuracy, usual, "learning_rate"),
+        "rate tuned anew": at_choice_of_others(accuracy, accuracy, "learning_rate"),
     }
     parts = {}
     for how, found in at_best.items():
@@ -274,11 +302,6 @@ def area_by_class(record: xr.Dataset, activation: str = "sigmoid") -> xr.DataArr
     area = record.class_auc.isel(step=-1, drop=True)
     gain = paired(by_norm(area, activation=activation), "batch", "none")
     return gain.assign_coords({"class": list(class_names(record))})
-
-
-def final_gain(record: xr.Dataset) -> xr.DataArray:
-    """Final test accuracy with BN minus without."""
-    return paired(at_the_end(record), "batch", "none")
 
 
 def dearer_step(record: xr.Dataset) -> xr.DataArray:

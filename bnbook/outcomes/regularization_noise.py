@@ -129,10 +129,44 @@ def growth_parts(record: xr.Dataset) -> xr.Dataset:
 
 
 def regularises_less(record: xr.Dataset) -> xr.DataArray:
-    """Generalization gap with statistics of 64 examples minus that with statistics of fewer."""
+    """Test loss with statistics of 64 examples minus that of fewer, at one training loss."""
     arms = {f"ghosts of {size} in batches of 64": ghost(size) for size in (16, 8, 4)}
     arms["batches of 16"] = name_of({"norm": "batch", "batch_size": 16})
-    return stacked({name: paired(gap(record), "batch", arm) for name, arm in arms.items()}, "fewer")
+    whole = name_of({"norm": "batch"})
+    return stacked(
+        {name: at_one_training_loss(record, whole, arm) for name, arm in arms.items()}, "fewer"
+    )
+
+
+def at_one_training_loss(record: xr.Dataset, one: str, other: str) -> xr.DataArray:
+    """Test loss of arm `one` minus that of `other`, where both have the same training loss.
+
+    That is the larger of the two losses at the end, which both have passed. Between looks the
+    test loss is taken as straight over the logarithm of the training loss.
+    """
+    loss = record.loss.sel(statistics="population", drop=True)
+    found = []
+    for seed in record.seed.values:
+        paths = [_path(loss.sel(arm=arm, seed=seed)) for arm in (one, other)]
+        if not all(len(train) for train, _ in paths):
+            found.append(math.nan)
+            continue
+        at = max(float(train.min()) for train, _ in paths)
+        here, there = (float(np.interp(at, train, test)) for train, test in paths)
+        found.append(here - there)
+    return xr.DataArray(found, {"seed": record.seed.values}, "seed")
+
+
+def _path(loss: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+    """Log training loss, rising, and test loss over the looks; empty where the network diverged.
+
+    Of the looks only those count at which the training loss is lower than at any before.
+    """
+    train, test = (loss.sel(split=split).values for split in ("train", "test"))
+    seen = np.isfinite(train)
+    train, test = np.log(train[seen]), test[seen]
+    lower = train <= np.minimum.accumulate(train)
+    return train[lower][::-1], test[lower][::-1]
 
 
 def at_matched_noise(record: xr.Dataset, values: xr.DataArray, arm: str) -> xr.DataArray:
@@ -168,7 +202,9 @@ def without_dropout(record: xr.Dataset) -> xr.DataArray:
         "0.5, behind the last layer": name_of({"norm": "batch", "dropout": 0.5, "at": "last"}),
     }
     accuracy = held_out_accuracy(record)
-    return stacked({how: paired(accuracy, "batch", arm) for how, arm in arms.items()}, "dropout")
+    parts = {how: paired(accuracy, "batch", arm) for how, arm in arms.items()}
+    without = name_of({"norm": "none", "dropout": 0.3})
+    return stacked(parts | {"0.3, without BN": paired(accuracy, "none", without)}, "dropout")
 
 
 def hurt_by_dropout(record: xr.Dataset) -> xr.DataArray:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import combinations
 
 import numpy as np
 import xarray as xr
 
-from bnbook.outcomes.arms import at_the_end, in_training, stacked, unfold
-from bnbook.stats import log_ratio, paired
+from bnbook.experiments.noisy_convnet import SHARED
+from bnbook.outcomes.arms import at_the_end, by_norm, in_training, joined, stacked, unfold
+from bnbook.stats import kendall, log_ratio, paired
 
 FIRST_MINIBATCHES = 20  # looks up to here are "the first minibatches" of the claim on relative loss
 INTERVALS = ("one step", "many steps")
@@ -69,13 +69,6 @@ def by_setting(effect: xr.DataArray) -> xr.DataArray:
     return joined(effect, "setting", "network", "mode")
 
 
-def joined(effect: xr.DataArray, into: str, *dims: str, between: str = ", ") -> xr.DataArray:
-    """One dimension in place of several, labelled by the labels of all."""
-    whole = effect.stack({into: dims})
-    labels = [between.join(map(str, each)) for each in whole[into].values]
-    return whole.drop_vars([into, *dims]).assign_coords({into: labels})
-
-
 def smaller(measure: Callable[[xr.Dataset], xr.DataArray]) -> Callable[[xr.Dataset], xr.DataArray]:
     """How many times larger a measure is without BN than with it, as a logarithm, by setting."""
 
@@ -98,9 +91,17 @@ def final_gap(record: xr.Dataset) -> xr.DataArray:
     return paired(at_the_end(by_rate(record)), "batch", "none")
 
 
-def gap_at_the_highest(record: xr.Dataset) -> xr.DataArray:
-    """The gap in final test accuracy at the highest of the three learning rates."""
-    return final_gap(record).isel(rate=-1, drop=True)
+TRAINED = 0.5  # a final test accuracy above this counts as having trained, of ten classes
+
+
+def only_one_trains(record: xr.Dataset) -> xr.DataArray:
+    """At the highest rate: how far above one half BN ends, and how far below a network without."""
+    final = at_the_end(by_rate(record)).isel(rate=-1, drop=True)
+    parts = {
+        "trains with BN": final.sel(arm="batch", drop=True) - TRAINED,
+        "does not train without": TRAINED - final.sel(arm="none", drop=True),
+    }
+    return stacked(parts, "network")
 
 
 def gap_below(record: xr.Dataset) -> xr.DataArray:
@@ -113,7 +114,7 @@ def speed(record: xr.Dataset) -> xr.DataArray:
 
     The looks are evenly spaced in the logarithm of the step, so the average rewards speed.
     """
-    return in_training(record).mean("step")
+    return in_training(record).mean("step", skipna=False)
 
 
 def looks_apart(record: xr.Dataset, interval: str) -> xr.Dataset:
@@ -148,34 +149,33 @@ def smoothness(record: xr.Dataset) -> xr.DataArray:
     return stacked(smooth, "measure")
 
 
-def concordance(values: xr.DataArray, order: xr.DataArray) -> xr.DataArray:
-    """The share of pairs of arms that `values` puts in the same order as `order`."""
+def in_order(record: xr.Dataset) -> xr.DataArray:
+    """Kendall's τ over the arms of speed with stability by interval, then with each smoothness."""
+    fast = ranked(speed(record))
+    rivals = (ranked(stability(record)), "interval"), (ranked(smoothness(record)), "measure")
+    found = {
+        str(at): kendall(values.sel({dim: at}), fast)
+        for values, dim in rivals
+        for at in values[dim].values
+    }
+    return stacked(found, "rival")
 
-    def sides(of: xr.DataArray) -> list[xr.DataArray]:
-        arms = [of.sel(arm=name, drop=True) for name in order.arm.values]
-        return [xr.ufuncs.sign(a - b) for a, b in combinations(arms, 2)]
 
-    alike = [a == b for a, b in zip(sides(values), sides(order), strict=True)]
-    return xr.concat(alike, "pair").mean("pair")
+def of_the_source(record: xr.Dataset) -> xr.Dataset:
+    """The three arms of `noisy-convnet` that the source compares, at one rate, by their norms."""
+    return by_norm(record, rate=SHARED, norm=["none", "batch", "noisy-batch"])
 
 
-def shares_in_order(record: xr.Dataset) -> xr.DataArray:
-    """`concordance` with speed of stability over each interval, then of each smoothness."""
-    fast = speed(record)
-    shares = [concordance(f(record), fast) for f in (stability, smoothness)]
-    return xr.concat(
-        [
-            each.rename({dim: "rival"})
-            for each, dim in zip(shares, ("interval", "measure"), strict=True)
-        ],
-        "rival",
-    )
+def ranked(values: xr.DataArray) -> xr.DataArray:
+    """`values`, of which more is better, with a network that diverged behind all others."""
+    return values.fillna(values.min("arm") - 1)
 
 
 def better_predictor(record: xr.Dataset) -> xr.DataArray:
     """By how much smoothness orders the arms by speed more often than stability does."""
-    fast = speed(record)
-    more = concordance(smoothness(record), fast) - concordance(stability(record), fast)
+    fast = ranked(speed(record))
+    smooth, stable = (kendall(ranked(f(record)), fast) for f in (smoothness, stability))
+    more = smooth - stable
     return joined(more, "rivals", "measure", "interval", between=" against drift in ")
 
 

@@ -5,23 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.stats import kendalltau
 
 from bnbook.factors import labelled, names_of
-from bnbook.outcomes.smoothness import concordance, gap_at_the_highest, gap_below, stability
-
-ARMS = ["none", "batch", "noisy-batch", "layer"]
+from bnbook.outcomes.smoothness import gap_below, only_one_trains, ranked, stability
 
 
-def by_arm(values: np.ndarray) -> xr.DataArray:
-    return xr.DataArray(values, dims=("arm", "seed"), coords={"arm": ARMS, "seed": [0, 1, 2]})
-
-
-def test_concordance_is_kendalls_rank_correlation_as_a_share_of_pairs() -> None:
-    rng = np.random.default_rng(0)
-    values, order = by_arm(rng.normal(size=(4, 3))), by_arm(rng.normal(size=(4, 3)))
-    expected = [(1 + kendalltau(values[:, s], order[:, s])[0]) / 2 for s in range(3)]
-    np.testing.assert_allclose(concordance(values, order), expected, rtol=1e-12)
+def test_a_network_that_diverged_is_the_last_in_every_ranking() -> None:
+    values = xr.DataArray(
+        [[0.3, 0.2], [np.nan, 0.9], [0.1, 0.4]], {"arm": ["a", "b", "c"]}, ("arm", "seed")
+    )
+    assert ranked(values).argmin("arm").values.tolist() == [1, 0]
+    assert bool(ranked(values).notnull().all())
 
 
 def three_rates(diverged: float) -> xr.Dataset:
@@ -44,8 +38,9 @@ def three_rates(diverged: float) -> xr.Dataset:
 
 
 @pytest.mark.parametrize("diverged", [0.1, np.nan])
-def test_a_diverged_network_is_right_by_chance(diverged: float) -> None:
-    assert float(gap_at_the_highest(three_rates(diverged)).squeeze()) == pytest.approx(0.8)
+def test_a_network_that_diverged_did_not_train(diverged: float) -> None:
+    found = only_one_trains(three_rates(diverged)).squeeze("seed")
+    assert found.values.tolist() == pytest.approx([0.9 - 0.5, 0.5 - 0.1])
 
 
 def test_gaps_at_the_lower_rates_are_with_bn_minus_without() -> None:
