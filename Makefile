@@ -33,6 +33,7 @@ records: $(VENV)/book
 # build, which says why and stops.
 html: $(VENV)/book
 	@mkdir -p _build
+	$(BIN)/python -m bnbook.playground book/_static/playground/digits.js
 	@key=$$({ pwd; ls book; find bnbook -name '*.py' | sort | xargs cat; cat constraints.txt; \
 	  $(BIN)/python -c 'from bnbook import environment as e; \
 	    print(e.scale(), e.records(), *sorted(e.records().glob("*.nc")))'; \
