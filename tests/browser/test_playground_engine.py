@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from playwright.sync_api import Browser, Page
 
+from bnbook.counter import hashed, normal, uniform
 from bnbook.nets import MLP
 from bnbook.norms import names, using
-from bnbook.norms.counter import hashed, normal, uniform
 from bnbook.train import SGD, Adam, Optimizer
 
 ROOT = Path(__file__).parents[2]
