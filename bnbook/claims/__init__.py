@@ -16,7 +16,7 @@ from functools import cache
 
 import xarray as xr
 
-from bnbook import chapters
+from bnbook import chapters, pasting
 from bnbook.claims._advice import Advice, DecisionTable
 from bnbook.claims._claim import Claim, ClaimError
 from bnbook.claims._judgement import Judgement, weigh
@@ -146,15 +146,8 @@ def glue(which: str | Iterable[str], scale: str | None = None) -> None:
     glue:text, numbers with a format such as shift-1-estimate:.2f. A name that is no chapter is
     taken for the id of a claim.
 
-    Raises `ClaimError` where myst-nb, which builds the book, is absent.
+    Where myst-nb, which builds the book, is not installed, they are printed.
     """
-    try:
-        from myst_nb import glue as paste  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise ClaimError(
-            "claims.glue hands numbers to the pages of the book and needs myst-nb, which is not "
-            "installed; `pip install myst-nb`, or print claims.judge(id)"
-        ) from error
     names = chapter_names()
     if which in names:
         judged = table(chapter=str(which), scale=scale)
@@ -164,13 +157,13 @@ def glue(which: str | Iterable[str], scale: str | None = None) -> None:
         judged = table(ids=[which] if isinstance(which, str) else which, scale=scale)
     for each in judged.judgements:
         name, effect = each.claim.id, each.effect
-        paste(name, Bare(effect), display=False)
-        paste(f"{name}-words", Bare(each.effect_text), display=False)
-        paste(f"{name}-estimate", effect.estimate, display=False)
-        paste(f"{name}-low", effect.low, display=False)
-        paste(f"{name}-high", effect.high, display=False)
-        paste(f"{name}-n", effect.n, display=False)
-        paste(f"{name}-verdict", Bare(each.verdict), display=False)
+        pasting.glue(name, Bare(effect))
+        pasting.glue(f"{name}-words", Bare(each.effect_text))
+        pasting.glue(f"{name}-estimate", effect.estimate)
+        pasting.glue(f"{name}-low", effect.low)
+        pasting.glue(f"{name}-high", effect.high)
+        pasting.glue(f"{name}-n", effect.n)
+        pasting.glue(f"{name}-verdict", Bare(each.verdict))
 
 
 def _chapters() -> list[chapters.Chapter[Claim]]:

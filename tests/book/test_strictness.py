@@ -37,7 +37,8 @@ DEFECTS = {
 def book(folder: Path, text: str) -> list[str]:
     """A book of one page under the real configuration, and the command that builds it."""
     shutil.copy(ROOT / "_config.yml", folder)
-    shutil.copytree(ROOT / "book" / "_static", folder / "book" / "_static")
+    for part in ("_static", "_ext"):
+        shutil.copytree(ROOT / "book" / part, folder / "book" / part)
     shutil.copy(ROOT / "book" / "references.bib", folder / "book")
     (folder / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
     (folder / "book" / "index.md").write_text(f"{HEADER}{text}\n")
@@ -52,6 +53,44 @@ def test_a_defect_stops_the_build_twice(defect: str, tmp_path: Path) -> None:
     assert [subprocess.run(build, capture_output=True).returncode != 0 for _ in range(2)] == [
         True
     ] * 2
+
+
+EXERCISE = """```{exercise-start}
+:label: one
+```
+What is one and one?
+```{exercise-end}
+```
+
+```{solution-start} one
+:class: dropdown
+```
+It is the smallest prime.
+
+```{code-cell} ipython3
+print("two" + " is even")
+```
+```{solution-end}
+```
+
+After the solution.
+"""
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_solutions_can_be_left_out_of_the_book(hidden: bool, tmp_path: Path) -> None:
+    build = book(tmp_path, EXERCISE)
+    config = tmp_path / "_config.yml"
+    was = "hide_solutions: false"
+    assert was in config.read_text()
+    config.write_text(config.read_text().replace(was, f"hide_solutions: {str(hidden).lower()}"))
+    done = subprocess.run(build, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "_build" / "html" / "book" / "index.html").read_text()
+    assert "What is one and one?" in page
+    assert "After the solution." in page
+    for part in ("smallest prime", "two is even"):
+        assert (part in page) is not hidden
 
 
 def test_a_sound_page_builds_twice(tmp_path: Path) -> None:
