@@ -50,6 +50,14 @@ SeedsOption = Annotated[
         metavar="N|LIST", help="How many seeds (8), or which (0,1,5). Default: the plan's."
     ),
 ]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="NAME",
+        help="Takes the place of mnist-5k wherever that is used, such as fashion-5k.",
+    ),
+]
 SchedulerOption = Annotated[
     str | None,
     typer.Option(
@@ -147,6 +155,7 @@ def run_experiments(
     every: Annotated[bool, typer.Option("--all", help="Run every experiment.")] = False,
     scale: ScaleOption = None,
     seeds: SeedsOption = None,
+    data: DataOption = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, …")] = "cpu",
     scheduler: SchedulerOption = None,
     as_json: Json = False,
@@ -161,13 +170,14 @@ def run_experiments(
       bnbook run covariate-shift --scale smoke
       bnbook run --all --scale paper --device cuda
       bnbook run covariate-shift --seeds 20
+      bnbook run activations --data fashion-5k
       bnbook run --all --scheduler tcp://host:8786
     """
     from bnbook import experiments
 
     chosen = _chosen(names or [], every, experiments.names())
     _check_name("scale", scale, experiments.SCALES)
-    options = {"scale": scale, "seeds": _seeds(seeds), "device": _device(device)}
+    options = {"scale": scale, "seeds": _seeds(seeds), "data": data, "device": _device(device)}
     _say_where()
     rows = []
     with _executor(scheduler) as executor:
@@ -190,6 +200,7 @@ def judge_claims(
         list[str] | None, typer.Option("--id", help="Only this claim; may be repeated.")
     ] = None,
     scale: ScaleOption = None,
+    data: DataOption = None,
     as_json: Json = False,
 ) -> None:
     """Measure the claims of the book: effect, 95 % interval, seeds and verdict of each.
@@ -211,7 +222,7 @@ def judge_claims(
         _check_name("claim", claim_id, known)
     _say_where()
     with redirect_stdout(sys.stderr):
-        judged = claims.table(chapter, scale, ids or None)
+        judged = claims.table(chapter, scale, ids or None, data=data)
     if as_json:
         return show_json(judged.rows)
     groups = []
@@ -390,6 +401,7 @@ def _run(name: str, **options: Any) -> dict[str, Any] | None:
     return {
         "experiment": name,
         "scale": record.attrs.get("scale"),
+        "data": record.attrs.get("data"),
         "arms": record["arm"].values.tolist(),
         "seeds": record["seed"].values.tolist(),
         "diverged": diverged,

@@ -56,7 +56,7 @@ def source_digest(modules: Iterable[str]) -> str:
         name = waiting.pop()
         spec = importlib.util.find_spec(name) if _ours(name) and name not in found else None
         if spec is not None and spec.origin is not None:
-            found[name] = Path(spec.origin).read_bytes()
+            found[name] = _text(Path(spec.origin))
             waiting += [m for m in _imports(found[name]) if _ours(m) and _is_module(m)]
     hashes = [[name, hashlib.sha256(found[name]).hexdigest()] for name in sorted(found)]
     return digest(hashes, [_outside(m) for m in outside])
@@ -85,7 +85,12 @@ def _is_module(name: str) -> bool:
 def _outside(module: str) -> str:
     """Digest of a module that is not of this package: an experiment somebody wrote elsewhere."""
     path = getattr(sys.modules.get(module), "__file__", None)
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest() if path else module
+    return hashlib.sha256(_text(Path(path))).hexdigest() if path else module
+
+
+def _text(path: Path) -> bytes:
+    """A source file with the line ends of one system, so that its digest is the same on all."""
+    return path.read_bytes().replace(b"\r\n", b"\n")
 
 
 def assemble(parts: Sequence[xr.Dataset], arms: Sequence[str], seeds: Sequence[int]) -> xr.Dataset:

@@ -130,6 +130,7 @@ def test_run_hands_over_scale_seeds_and_device(bench: Bench) -> None:
     assert bench.asked == [
         {
             "name": "made-up",
+            "data": None,
             "scale": "smoke",
             "seeds": [0, 1, 2],
             "device": "cpu",
@@ -275,7 +276,7 @@ def test_claims_are_tabled_with_effect_and_verdict(bench: Bench) -> None:
         assert part in done.stdout
     assert "0.25 [0.25, 0.25] accuracy" in done.stdout
     assert "1 claim: 1 supported" in done.stdout
-    assert bench.asked == [{"name": "made-up", "scale": "smoke"}]
+    assert bench.asked == [{"name": "made-up", "scale": "smoke", "data": None}]
 
 
 @pytest.mark.usefixtures("bench")

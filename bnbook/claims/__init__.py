@@ -80,17 +80,22 @@ def judge(claim_id: str, record: xr.Dataset | None = None, scale: str | None = N
 
 
 def table(
-    chapter: str | None = None, scale: str | None = None, ids: Iterable[str] | None = None
+    chapter: str | None = None,
+    scale: str | None = None,
+    ids: Iterable[str] | None = None,
+    *,
+    data: str | None = None,
 ) -> Table:
     """The judgements of all claims, of one chapter, or of the claims named in `ids`.
 
-    Each experiment is run, or its record read, once.
+    Each experiment is run, or its record read, once; with `data`, on that data set wherever it
+    uses mnist-5k.
     """
     known = ledger(chapter)
     chosen = set(known) if ids is None else set(ids)
     for claim_id in sorted(chosen - set(known)):
         raise ClaimError(unknown("claim", claim_id, known))
-    record_of: Callable[[str], xr.Dataset] = cache(lambda experiment: _run(experiment, scale))
+    record_of: Callable[[str], xr.Dataset] = cache(lambda experiment: _run(experiment, scale, data))
     book = _chapters()
     judgements = {
         each.name: tuple(
@@ -170,9 +175,9 @@ def _chapters() -> list[chapters.Chapter[Claim]]:
     return chapters.read(sys.modules[__name__], "CLAIMS", Claim)
 
 
-def _run(experiment: str, scale: str | None) -> xr.Dataset:
+def _run(experiment: str, scale: str | None, data: str | None = None) -> xr.Dataset:
     """Imported late: training needs torch, a ledger does not."""
     from bnbook import experiments
 
-    record: xr.Dataset = experiments.run(experiment, scale)
+    record: xr.Dataset = experiments.run(experiment, scale, data=data)
     return record

@@ -1,5 +1,7 @@
 """Data sets of images that torchvision knows where to find."""
 
+import gzip
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,17 +32,35 @@ def torchvision_datasets() -> Any:
     return datasets
 
 
-def _read_idx(name: str, where: Path) -> tuple[Raw, Raw]:
-    """Read MNIST's four files strictly: `torchvision.datasets.MNIST` overlooks a wrong length."""
+def read_idx(where: Path, images: str, labels: str, name: str) -> Raw:
+    """Read a file of images and one of labels strictly: torchvision overlooks a wrong length."""
     parse = torchvision_datasets().mnist.read_sn3_pascalvincent_tensor
     tensors = []
-    for path in (where / file for file in SOURCES[name].files):
+    for path in (where / images, where / labels):
         try:
             tensors.append(parse(path))
         except (AssertionError, KeyError, RuntimeError, ValueError) as error:
             raise damaged(path, "not an IDX file as long as its header says", name) from error
-    train_x, train_y, test_x, test_y = tensors
-    return (train_x.unsqueeze(1), train_y), (test_x.unsqueeze(1), test_y)
+    return tensors[0].unsqueeze(1), tensors[1]
+
+
+def _read_both(name: str, where: Path) -> tuple[Raw, Raw]:
+    images, labels, test_images, test_labels = SOURCES[name].files
+    return (
+        read_idx(where, images, labels, name),
+        read_idx(where, test_images, test_labels, name),
+    )
+
+
+def fetch_fashion(folder: Path) -> None:
+    """Leave Fashion-MNIST's four files in `folder`: Debian's, where they are, or downloaded."""
+    packed = [DEBIAN / f"{Path(file).name}.gz" for file in FASHION]
+    if not all(path.is_file() for path in packed):
+        torchvision_datasets().FashionMNIST(folder, download=True)
+        return
+    for path, file in zip(packed, FASHION, strict=True):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(gzip.decompress(path.read_bytes()))
 
 
 def _read_cifar10(where: Path) -> tuple[Raw, Raw]:
@@ -60,28 +80,44 @@ def raw_images(pixels: NDArray[np.uint8], labels: list[int]) -> Raw:
     return torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.tensor(labels)
 
 
-def _idx_source(kind: str, name: str, classes: tuple[str, ...]) -> Source:
+def _idx_files(kind: str) -> tuple[str, ...]:
     contents = ("images-idx3-ubyte", "labels-idx1-ubyte")
-    files = tuple(f"{kind}/raw/{split}-{file}" for split in ("train", "t10k") for file in contents)
+    return tuple(f"{kind}/raw/{split}-{file}" for split in ("train", "t10k") for file in contents)
+
+
+def _idx_source(
+    kind: str, name: str, classes: tuple[str, ...], download: Callable[[Path], object]
+) -> Source:
+    files = _idx_files(kind)
     return Source(
         train=60_000,
         test=10_000,
         shape=(1, 28, 28),
         classes=classes,
         origin=f"torchvision.datasets.{kind}",
-        read=partial(_read_idx, name),
+        read=partial(_read_both, name),
         files=files,
         archives=tuple(f"{file}.gz" for file in files),
-        download=lambda folder: getattr(torchvision_datasets(), kind)(folder, download=True),
+        download=download,
     )
 
 
-GARMENTS = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's package dataset-fashion-mnist has the four files, packed."""
+
+FASHION = _idx_files("FashionMNIST")
+CLOTHES = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot"
+GARMENTS = tuple(CLOTHES.split(","))
 THINGS = "airplane,automobile,bird,cat,deer,dog,frog,horse,ship,truck"
 CIFAR10_FILES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta")
 SOURCES: dict[str, Source] = {
-    "mnist": _idx_source("MNIST", "mnist", DIGITS),
-    "fashion-mnist": _idx_source("FashionMNIST", "fashion-mnist", tuple(GARMENTS.split(","))),
+    "mnist": _idx_source(
+        "MNIST",
+        "mnist",
+        DIGITS,
+        download=lambda folder: torchvision_datasets().MNIST(folder, download=True),
+    ),
+    "fashion-mnist": _idx_source("FashionMNIST", "fashion-mnist", GARMENTS, download=fetch_fashion),
     "cifar10": Source(
         train=50_000,
         test=10_000,

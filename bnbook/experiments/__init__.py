@@ -48,6 +48,7 @@ def run(
     scale: str | None = None,
     *,
     seeds: Any = None,
+    data: str | None = None,
     device: str = "cpu",
     executor: Executor | None = None,
     progress: bool = True,
@@ -57,6 +58,8 @@ def run(
 
     scale      "smoke", "book" or "paper"; None is `$BNBOOK_SCALE`, or "book"
     seeds      how many, or which, instead of those of the scale: see `chosen_seeds`
+    data       what takes the place of mnist-5k wherever the experiment uses it, nothing else
+               changed: a data set of its shape, such as "fashion-5k"
     device     where networks train; "cuda" runs the groups one after the other
     executor   any `concurrent.futures.Executor`; None is a local process a core, memory allowing
     store      None is `Store.default()`
@@ -71,6 +74,7 @@ def run(
         get(name),
         scale,
         seeds=seeds,
+        data=data,
         device=device,
         executor=executor,
         progress=progress,

@@ -15,6 +15,10 @@ from bnbook.progress import Progress
 SCALES = ("smoke", "book", "paper")
 
 
+USUAL = "mnist-5k"
+"""The data set of most experiments, which another of its shape may replace."""
+
+
 class ExperimentError(ValueError):
     """An experiment was asked for something it does not have; the message says what exists."""
 

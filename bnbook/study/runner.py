@@ -28,7 +28,8 @@ import torch
 import xarray as xr
 from tqdm.auto import tqdm
 
-from bnbook import data, environment, norms
+from bnbook import data as datasets
+from bnbook import environment, norms
 from bnbook.factors import labelled, names_of
 from bnbook.nets import Spec
 from bnbook.progress import Progress
@@ -36,6 +37,7 @@ from bnbook.record import assemble, describe, digest, provenance, source_digest
 from bnbook.store import Store
 from bnbook.study.base import SCALES, Experiment, ExperimentError, Plan, Task
 from bnbook.study.machine import end_with, processes
+from bnbook.study.replacing import on_data, title
 from bnbook.text import unknown
 
 MOST_SEEDS = 100_000
@@ -56,6 +58,7 @@ def run(
     scale: str | None = None,
     *,
     seeds: Any = None,
+    data: str | None = None,
     device: str = "cpu",
     executor: Executor | None = None,
     progress: bool = True,
@@ -66,7 +69,7 @@ def run(
     if scale not in SCALES:
         raise ExperimentError(unknown("scale", scale, SCALES))
     store = store or Store.default()
-    plan = experiment.plan(scale)
+    plan = on_data(experiment.plan(scale), data)
     if seeds is not None:
         plan = plan.with_seeds(chosen_seeds(seeds))
     origin = Origin.of(experiment, plan)
@@ -80,7 +83,7 @@ def run(
         if record is not None:
             return record
         record = _measured(experiment, plan, origin, store, scale, device, executor, progress)
-        store.save(record, f"{experiment.name}--{scale}", key)
+        store.save(record, title(experiment.name, plan, scale), key)
     for task in plan.tasks():
         store.drop(origin.key(task))
     return record
@@ -165,7 +168,7 @@ class Origin:
             modules.add("bnbook.data")
         if not plan.data:
             return cls("none", source_digest(modules))
-        dataset = data.load(plan.data)
+        dataset = datasets.load(plan.data)
         return cls(dataset.fingerprint, source_digest(modules), tuple(dataset.classes))
 
     def attrs(self, experiment: Experiment, plan: Plan) -> dict[str, str]:

@@ -29,7 +29,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str | None]]:
     """Experiments that give made-up records, and a list of those that were run."""
     done: list[tuple[str, str | None]] = []
 
-    def run(name: str, scale: str | None = None) -> xr.Dataset:
+    def run(name: str, scale: str | None = None, data: str | None = None) -> xr.Dataset:
         done.append((name, scale))
         return record(scale=scale or "book")
 

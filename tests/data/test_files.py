@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from bnbook import data
-from bnbook.data import DataError
+from bnbook.data import DataError, vision
 
 IDX = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
 
@@ -229,10 +229,11 @@ def serve(
     monkeypatch.setattr("urllib.request.urlopen", urlopen)
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "fashion-5k", "cifar10"])
 def test_absent_data_without_a_network_name_the_set_the_folder_and_the_way_out(
-    where: Path, name: str
+    where: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(vision, "DEBIAN", where / "no such package")
     with pytest.raises(DataError) as caught:
         data.load(name)
     for part in (
