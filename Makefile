@@ -13,9 +13,14 @@ export PYTHONUNBUFFERED := 1
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11 python,\
   $(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
 
+# The scripts of an environment name the place where it was made: after a move they are broken, and
+# in a copy they are the original's. One that was made elsewhere is made anew.
+MOVED := $(shell made=$$(sed -n 's/^command = .* -m venv //p' $(VENV)/pyvenv.cfg 2>/dev/null); \
+  [ -z "$$made" ] || [ "$$made" = "$(CURDIR)/$(VENV)" ] || echo moved)
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book records html test test-pages lint types serve readme lock clean
+.PHONY: help book records html test test-pages lint types serve readme lock clean moved
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,7 +77,10 @@ lock: $(VENV)/dev  ## hold the versions now installed in constraints.txt
 clean:  ## remove the pages and the environment; the records in _build/records stay
 	rm -rf $(VENV) *.egg-info $(filter-out _build/records,$(wildcard _build/* _build/.[a-z]*))
 
-$(VENV)/bin/python:
+moved:
+	rm -rf $(VENV)
+
+$(VENV)/bin/python: $(MOVED)
 	@test -n "$(PYTHON)" || { echo "bnbook needs Python 3.11 or newer; none was found. Install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }
 

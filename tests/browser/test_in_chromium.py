@@ -33,6 +33,26 @@ def test_page_needs_no_network_and_complains_of_nothing(page: str, visit: Visit)
     assert view.complaints == []
 
 
+def test_a_page_read_in_the_dark_is_printed_on_white(page: str, visit: Visit) -> None:
+    tab = visit(page, theme="dark").page
+    ground = "getComputedStyle(document.body).backgroundColor"
+    dark = tab.evaluate(ground)
+    tab.evaluate(
+        """() => {
+            window.themes = [];
+            const note = () => window.themes.push(document.documentElement.dataset.theme);
+            new MutationObserver(note).observe(document.documentElement, {attributes: true,
+                attributeFilter: ["data-theme"]});
+        }"""
+    )
+    tab.pdf()
+    assert tab.evaluate("window.themes") == ["light", "dark"]
+    tab.emulate_media(media="print")
+    tab.wait_for_function(f"{ground} === 'rgb(255, 255, 255)'")
+    tab.emulate_media(media="screen")
+    tab.wait_for_function(f"{ground} === '{dark}'")
+
+
 def test_mathematics_is_set(page: str, visit: Visit) -> None:
     content = visit(page).page.locator("article")
     formulas = content.locator(".math").count()
