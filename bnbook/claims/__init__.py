@@ -19,8 +19,11 @@ import xarray as xr
 from bnbook import chapters, pasting
 from bnbook.claims._advice import Advice, DecisionTable
 from bnbook.claims._claim import Claim, ClaimError
+from bnbook.claims._errors import Ledger, expect
+from bnbook.claims._history import Changes, releases
 from bnbook.claims._judgement import Judgement, weigh
 from bnbook.claims._say import Bare, Sentence, chosen
+from bnbook.claims._standing import Standing
 from bnbook.claims._table import Table
 from bnbook.text import unknown
 
@@ -34,12 +37,15 @@ __all__ = [
     "Sentence",
     "Table",
     "advise",
+    "changes",
     "chapter_names",
+    "errors",
     "get",
     "glue",
     "judge",
     "ledger",
     "say",
+    "standing",
     "table",
 ]
 
@@ -110,6 +116,25 @@ def table(
         {each.name: each.title for each in book},
         {each.name: each.question for each in book},
     )
+
+
+def standing(judged: Table) -> Standing:
+    """What of each of the five sources stands, a paragraph each, by a table of all claims."""
+    return Standing(judged)
+
+
+def changes(judged: Table, since: str = "") -> Changes:
+    """What a table of all claims calls otherwise than the release `since` did; the last one's."""
+    past = releases()
+    version = since or list(past)[-1]
+    if version not in past:
+        raise ClaimError(unknown("release", version, past))
+    return Changes.of(judged, past[version])
+
+
+def errors(judged: Table, scale: str | None = None) -> Ledger:
+    """How many verdicts of a table chance may have made, by the experiment `error-rates`."""
+    return expect(judged, _run("error-rates", scale))
 
 
 def advise(rows: Iterable[Advice], scale: str | None = None) -> DecisionTable:

@@ -81,13 +81,12 @@ class Judgement:
     @property
     def speaks_of(self) -> str:
         """The claim's quantifier in words, nothing for a claim without strata."""
-        by = str(self.claim.stratified_by)
         words = {
-            "all": f"speaks of every {by}",
-            "any": f"speaks of some {by}",
-            "best": f"speaks of every rival, by {by}",
-            "average": f"speaks of the average over {by}",
-            "by": f"says that it depends on {by}",
+            "all": "speaks of every setting",
+            "any": "speaks of some setting",
+            "best": "speaks of every rival",
+            "average": "speaks of the average over settings",
+            "by": f"says that it depends on the {self.claim.stratified_by}",
         }
         return words[self.claim.quantifier] if self.claim.quantifier else ""
 
@@ -243,32 +242,32 @@ def _weakness(claim: Claim, decision: Decision) -> tuple[float, float]:
 
 def _why(claim: Claim, verdict: Verdict, strata: Mapping[str, Decision]) -> str:
     """In how many strata the claim holds, fails or is open; they are named where they are few."""
-    by, total = claim.stratified_by, len(strata)
+    total = len(strata)
     holds, fails = (
         [name for name, each in strata.items() if each.verdict in kind] for kind in (HOLDS, FAILS)
     )
     if len(holds) == total:
-        return f"it holds in each of the {total} strata ({by})"
+        return f"it holds in each of {total} settings"
     if verdict in HOLDS:
         return f"it holds in {_some(holds, total)}"
     if verdict in FAILS:
-        return f"it fails in {_some(fails, total)}, and holds in {len(holds)}"
+        return f"it fails in {_some(fails, total)}, and holds in {len(holds) or 'none'}"
     if total == 1:
         return next(iter(strata.values())).reason
-    return f"it holds in {len(holds)} of {total} strata, fails in {len(fails)}, the rest are open"
+    return f"it holds in {len(holds)} of {total} settings, fails in {len(fails)}, the rest is open"
 
 
 def _some(names: list[str], total: int) -> str:
     named = f" ({'; '.join(names)})" if len(names) <= 2 < total else ""
-    return f"{len(names)} of {total} strata{named}"
+    return f"{len(names)} of {total} settings{named}"
 
 
 def _why_by(verdict: Verdict, pairs: int) -> str:
     words = {
-        "depends": "the effects of two strata differ within a seed by more than matters",
-        "negligible": f"all {pairs} differences between strata are too small to matter",
+        "depends": "the effects in two settings differ within a seed by more than matters",
+        "negligible": f"all {pairs} differences between settings are too small to matter",
     }
-    return words.get(verdict, "whether the effects of strata differ by what matters is open")
+    return words.get(verdict, "whether effects differ between settings by what matters is open")
 
 
 def _decide(claim: Claim, values: NDArray[np.float64]) -> Decision:

@@ -1,4 +1,4 @@
-"""Verdicts as HTML that needs no stylesheet: the box of one claim, and the scoreboard.
+"""Verdicts as HTML that needs no stylesheet: the box of one claim, and the ledger in brief.
 
 Everything takes the colour of the text around it, so that light and dark both work, and the
 verdict stands there as a word and a sign. A stylesheet may colour a verdict by setting the
@@ -50,11 +50,11 @@ def verdict_word(verdict: Verdict, extent: str = "") -> str:
 def verdict_box(judgement: Judgement) -> str:
     """An `aside` that says what was claimed, by whom, what was measured, and the verdict."""
     claim = judgement.claim
-    head = verdict_word(judgement.verdict, _extent(judgement))
+    head = verdict_word(judgement.verdict, extent(judgement))
     paragraphs = [
-        f"{head} · <code>{escape(claim.id)}</code> · {_cited(claim)}",
+        f"{head} · <code>{escape(claim.id)}</code> · {cited(claim)}",
         f"<em>{escape(claim.says)}</em>",
-        _measured(judgement),
+        measured(judgement),
         escape(f"{_sentence(judgement.bound)}: {judgement.reason}.{_correction(judgement)}"),
     ]
     if claim.note:
@@ -63,11 +63,11 @@ def verdict_box(judgement: Judgement) -> str:
     return (
         f'<aside class="bn-verdict bn-verdict-{judgement.verdict}" role="note" '
         f'id="{anchor(claim.id)}" aria-label="Verdict on {escape(claim.id)}: {judgement.verdict}" '
-        f'style="{BOX}">{body}{_strata(judgement)}</aside>'
+        f'style="{BOX}">{body}{strata_table(judgement)}</aside>'
     )
 
 
-def _extent(judgement: Judgement) -> str:
+def extent(judgement: Judgement) -> str:
     """Where a claim about every stratum fails in some and holds in others: in how many it fails."""
     if judgement.verdict not in FAILS or judgement.claim.quantifier not in ("all", "best"):
         return ""
@@ -84,7 +84,7 @@ _AT = {
 }
 
 
-def _measured(judgement: Judgement) -> str:
+def measured(judgement: Judgement) -> str:
     """What was measured, where, and on how many seeds."""
     claim = judgement.claim
     where = f", {_AT[str(claim.quantifier)]} ({judgement.at})" if judgement.at else ""
@@ -102,20 +102,6 @@ def _correction(judgement: Judgement) -> str:
     if alone in (None, judgement.verdict):
         return ""
     return f" Without the correction for looking at {len(judgement.rests_on)}: {alone}."
-
-
-def scoreboard(table: Table) -> str:
-    """All claims in one table, grouped by chapter; an id links to the box on the chapter's page."""
-    columns = ("Claim", "It says", "Source", f"Effect [{LEVEL:.0%} interval]", "Seeds", "Verdict")
-    groups = "".join(_chapter(table, name, len(columns)) for name in table.chapters)
-    ways = " · ".join(
-        f'<a href="#{_group(name)}">{escape(table.titles[name])}</a>' for name in table.chapters
-    )
-    return (
-        f'<div class="bn-scoreboard" style="overflow-x:auto"><p>{escape(table.summary)}.</p>'
-        f'<nav aria-label="Chapters of the scoreboard"><p>{ways}</p></nav>'
-        f'<table style="{TABLE}">{_head(columns)}{groups}</table></div>'
-    )
 
 
 def brief(table: Table) -> str:
@@ -180,7 +166,7 @@ def anchor(claim_id: str) -> str:
     return f"claim-{escape(claim_id)}"
 
 
-def _cited(claim: Claim) -> str:
+def cited(claim: Claim) -> str:
     """The claim's sources by author and year, each a link to its entry in the bibliography."""
     return ", ".join(
         f'<a href="bibliography.html#cite-{escape(key)}">{escape(author_year(key))}</a>'
@@ -188,40 +174,12 @@ def _cited(claim: Claim) -> str:
     )
 
 
-def _group(name: str) -> str:
-    """The `id` of a chapter's rows in the scoreboard."""
-    return f"scoreboard-{escape(name)}"
-
-
-def _chapter(table: Table, name: str, width: int) -> str:
-    """One chapter's title, linked to its page, and a row for each of its claims."""
-    page = f"{escape(name)}.html"
-    rows = [
-        f'<tr id="{_group(name)}"><th colspan="{width}" scope="rowgroup" '
-        f'style="{CELL};padding-top:0.8em">'
-        f'<a href="{page}">{escape(table.titles[name])}</a></th></tr>'
-    ]
-    for each in table.chapters[name]:
-        lost = f" ({each.excluded} left out)" if each.excluded else ""
-        cells = (
-            f'<a href="{page}#{anchor(each.claim.id)}" style="white-space:nowrap">'
-            f"{escape(each.claim.id)}</a>",
-            escape(each.claim.says),
-            _cited(each.claim),
-            escape(each.effect_text) + _strata(each),
-            f"{each.effect.n}{lost}",
-            verdict_word(each.verdict, _extent(each)),
-        )
-        rows.append(_row(each.verdict, cells))
-    return f"<tbody>{''.join(rows)}</tbody>"
-
-
-def _strata(judgement: Judgement) -> str:
+def strata_table(judgement: Judgement) -> str:
     """The effects by stratum as a table; nothing for a claim without strata."""
     if not judgement.strata:
         return ""
     claim, shown = judgement.claim, unit(judgement.claim.unit)
-    head = _head((str(claim.stratified_by), "effect", "verdict"))
+    head = _head(("setting", "effect", "verdict"))
     rows = "".join(
         _row(
             each.verdict,

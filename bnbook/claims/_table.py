@@ -88,7 +88,7 @@ class Table:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from bnbook.claims._page import scoreboard
+        from bnbook.claims._scoreboard import scoreboard
 
         return scoreboard(self)
 

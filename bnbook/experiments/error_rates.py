@@ -37,13 +37,14 @@ SIGMA = 0.75  # of the lognormal's logarithm: a sample skewness of 1 to 2 at the
 
 @dataclass(frozen=True)
 class Trials:
-    """`studies` of each kind a seed.
+    """`studies` of each kind a seed, and `families` of strata.
 
     Seeds of a study are drawn from a distribution of mean 0 and standard deviation 1 of each
     shape, times `spreads`, around `truths`; both count smallest effects that matter.
     """
 
     studies: int = 300
+    families: int = 150
     sizes: tuple[int, ...] = (5, 8, 10, 20)
     truths: tuple[float, ...] = (0.0, 1.0, 2.0)
     spreads: tuple[float, ...] = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
@@ -94,9 +95,9 @@ def measure(settings: Trials, seed: int) -> xr.Dataset:
             "spread": (
                 "spread",
                 list(settings.spreads),
-                {"long_name": "standard deviation over seeds ÷ δ"},
+                {"long_name": "spread of seeds ÷ δ"},
             ),
-            "strata": ("strata", list(settings.strata), {"long_name": "strata"}),
+            "strata": ("strata", list(settings.strata), {"long_name": "settings"}),
         },
     )
 
@@ -168,7 +169,7 @@ def _mistakes(rng: np.random.Generator, shape: str, k: int, settings: Trials) ->
 
     A family errs by Holm where its smallest p-value does by Bonferroni, his first step.
     """
-    values = 1 + draw(rng, shape, (settings.studies, k, settings.strata_size))
+    values = 1 + draw(rng, shape, (settings.families, k, settings.strata_size))
     above = _p(values, 1.0)
     inside = np.maximum(_p(values, -1.0), _p(-values, -1.0))
     fails = np.minimum(inside, _p(-values, 0.0))
@@ -189,7 +190,11 @@ def plan(scale: str) -> Measurement:
     """The same trials at every scale, and more of them at larger ones."""
     seeds, studies = {"smoke": (4, 40), "paper": (20, 1000)}.get(scale, (10, 300))
     return Measurement(
-        crossed(interval=ARMS), tuple(range(seeds)), measure, Trials(studies), seeds_per_task=2
+        crossed(interval=ARMS),
+        tuple(range(seeds)),
+        measure,
+        Trials(studies, studies // 2),
+        seeds_per_task=2,
     )
 
 

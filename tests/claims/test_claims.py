@@ -201,12 +201,12 @@ def test_the_reason_says_how_many_strata_fail_and_names_few(declared: Any) -> No
     declared(STRATIFIED)
     made = by_activation(relu=0.2, tanh=0.0, sigmoid=0.3)
     assert claims.judge("made-2", made).reason == (
-        "it fails in 1 of 3 strata (tanh), and holds in 2"
+        "it fails in 1 of 3 settings (tanh), and holds in 2"
     )
     both = claims.judge("made-2", made.sel(activation=["relu", "sigmoid"]))
-    assert both.reason == "it holds in each of the 2 strata (activation)"
+    assert both.reason == "it holds in each of 2 settings"
     few = claims.judge("made-2", made.isel(seed=slice(0, 2)))
-    assert few.reason == "it holds in 0 of 3 strata, fails in 0, the rest are open"
+    assert few.reason == "it holds in 0 of 3 settings, fails in 0, the rest is open"
 
 
 def test_times_that_were_not_reached_are_judged_by_signs(declared: Any) -> None:

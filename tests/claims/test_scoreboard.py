@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import re
 import sys
+from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import xarray as xr
 from pybtex.database import Entry, parse_file
 
+import bnbook
 from bnbook import claims, experiments
+from bnbook.claims import ClaimError
+from bnbook.claims._errors import expect
+from bnbook.claims._history import Changes, releases, why
 from bnbook.claims._sources import NAMES, author_year
 from bnbook.claims._units import unit
+from bnbook.experiments import error_rates
 from bnbook.stats import interval
-from tests.claims.made_up import CLAIM, SEEDS, STRATIFIED, by_activation, gain_of_bn, record
+from tests.claims.made_up import (
+    CLAIM,
+    IDENTITY,
+    SEEDS,
+    STRATIFIED,
+    by_activation,
+    gain_of_bn,
+    record,
+)
 
 # --- tables and glue --------------------------------------------------------------------------
 
@@ -116,7 +133,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag != "br":
+        if tag not in ("br", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -170,25 +187,197 @@ def test_a_log_ratio_is_shown_as_a_ratio(declared: Any) -> None:
     assert "smallest effect that matters 1.02 times" in shown
 
 
-def test_the_scoreboard_groups_by_chapter_and_links_to_each_box(
+def test_the_scoreboard_has_a_row_a_claim_that_leads_to_its_box(
     declared: Any, runs: list[tuple[str, str | None]]
 ) -> None:
-    declared(CLAIM)
+    declared(CLAIM, replace(CLAIM, id="made-9", kind="equivalent"), IDENTITY)
     table = claims.table()
     page = Page(table._repr_mimebundle_()["text/html"])
+    rows = [attrs for tag, attrs in page.tags if tag == "tr" and "data-verdict" in attrs]
+    assert [each["id"] for each in rows] == [
+        "scoreboard-made-1",
+        "scoreboard-made-9",
+        "scoreboard-made-3",
+    ]
+    assert [each["data-verdict"] for each in rows] == ["supported", "reversed", "disproved"]
+    assert [float(each["data-effect"] or "nan") for each in rows[:2]] == pytest.approx([10, 10])
+    assert rows[2]["data-effect"] == ""  # a residual is no effect
+    assert rows[0]["data-source"] == "ioffe2015batch"
     links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
-    assert links[:3] == ["#scoreboard-made-up", "made-up.html", "made-up.html#claim-made-1"]
-    assert "scoreboard-made-up" in [attrs.get("id") for _, attrs in page.tags]
-    for part in (
-        "Made up",
-        "BN is more accurate.",
-        "Ioffe and Szegedy 2015",
-        "Supported",
-        "1 claim",
+    for each in (
+        "made-up.html#claim-made-1",
+        "made-up.html",
+        "bibliography.html#cite-ioffe2015batch",
     ):
+        assert each in links
+    for part in ("BN is more accurate.", "Ioffe and Szegedy 2015", "20.00 points", "3 claims"):
         assert part in page.text
-    assert table.judgements[0].effect_text in page.text
-    assert "Made up" in str(table)
+    assert "bnbook claims --id made-1 --scale book" in page.text
+
+
+def test_the_scoreboard_offers_what_there_is_to_filter_by(
+    declared: Any, runs: list[tuple[str, str | None]]
+) -> None:
+    declared(CLAIM, replace(STRATIFIED, quantifier="any", statistic=two_strata))
+    page = Page(claims.table(scale="smoke")._repr_html_())
+    options = [attrs["value"] for tag, attrs in page.tags if tag == "option"]
+    for value in ("made-up", "supported", "ioffe2015batch", "any", "one effect", "smoke"):
+        assert value in options
+    (form,) = [attrs for tag, attrs in page.tags if tag == "form"]
+    assert "hidden" in form  # until a script has run, which shows it
+
+
+def two_strata(made: xr.Dataset) -> xr.DataArray:
+    gain = gain_of_bn(made)
+    return xr.concat([gain, gain / 2], "activation").assign_coords(activation=["relu", "tanh"])
+
+
+def downloads(html: str) -> dict[str, str]:
+    """What the links of a scoreboard hand out, by file name."""
+    links = [attrs for tag, attrs in Page(html).tags if tag == "a" and "download" in attrs]
+    return {
+        str(each["download"]): b64decode(str(each["href"]).partition("base64,")[2]).decode()
+        for each in links
+    }
+
+
+def test_the_ledger_is_there_to_download(declared: Any, runs: list[tuple[str, str | None]]) -> None:
+    declared(CLAIM, replace(STRATIFIED, statistic=two_strata))
+    table = claims.table()
+    files = downloads(table._repr_html_())
+    version = bnbook.__version__
+    whole = json.loads(files[f"ledger-{version}.json"])
+    assert whole == {"version": version, "claims": json.loads(json.dumps(table.rows))}
+    lines = list(csv.DictReader(io.StringIO(files[f"ledger-{version}.csv"])))
+    assert [(line["id"], line["stratum"], line["verdict"]) for line in lines] == [
+        ("made-1", "", "supported"),
+        ("made-2", "", "supported"),
+        ("made-2", "relu", "supported"),
+        ("made-2", "tanh", "supported"),
+    ]
+    assert float(lines[3]["effect"]) == pytest.approx(0.1)
+
+
+def test_a_verdict_that_falls_by_the_correction_over_the_ledger_is_marked(
+    declared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """p = 0.04 stands alone; beside nineteen effects that are open it does not."""
+    spread = np.linspace(-0.01, 0.01, 8)
+    weak = 0.02 + spread + 2.6 * spread.std(ddof=1) / math.sqrt(8)  # t = 2.6, on 7 degrees
+    wide = 0.02 + np.array([1.0, -1, 1, -1, 1, -1, 1, -1])
+    made = record()
+
+    def told(values: np.ndarray) -> Any:
+        return lambda _: xr.DataArray(values, dims="seed")
+
+    one = replace(CLAIM, statistic=told(weak))
+    others = [replace(CLAIM, id=f"made-{k}", statistic=told(wide)) for k in range(4, 23)]
+    monkeypatch.setattr(experiments, "run", lambda *_, **__: made)
+    declared(one)
+    alone = claims.table()
+    assert alone.judgements[0].verdict == "supported"
+    assert 0.01 < alone.judgements[0].rests_on[""].p < 0.05
+    assert alone.fallen == {}
+    declared(one, *others)
+    many = claims.table()
+    assert many.judgements[0].verdict == "supported"
+    assert many.fallen == {"made-1": "inconclusive"}
+    assert many.rows[0]["stands_false_discovery"] is False
+    assert "† inconclusive if the whole ledger is corrected for" in Page(many._repr_html_()).text
+
+
+# --- history and standing ---------------------------------------------------------------------
+
+
+def test_the_first_release_is_on_record() -> None:
+    past = releases()["0.1.0"]
+    verdicts = [each["verdict"] for each in past["claims"].values()]
+    assert len(verdicts) == 59
+    assert verdicts.count("depends") == 25
+    assert past["claims"]["shift-4"] == {
+        "verdict": "refuted",
+        "effect": -0.523,
+        "low": -0.564,
+        "high": -0.472,
+    }
+
+
+@pytest.mark.parametrize(
+    ("then", "gain", "reason"),
+    [
+        ({"verdict": "refuted", "effect": 0.0, "low": -0.1, "high": 0.1}, 0.0, "same finding"),
+        ({"verdict": "depends", "effect": 0.2, "low": 0.1, "high": 0.3}, 0.2, "speaks of one"),
+        ({"verdict": "supported", "effect": 0.2, "low": 0.1, "high": 0.3}, -0.2, "another one"),
+        ({"verdict": "supported", "effect": 0.02, "low": 0.01, "high": 0.03}, 0.02, "is wider"),
+        (None, 0.2, "A new claim."),
+    ],
+)
+def test_a_change_says_why(
+    declared: Any, then: dict[str, Any] | None, gain: float, reason: str
+) -> None:
+    declared(CLAIM)
+    assert reason in why(then, claims.judge("made-1", record(gain)))
+
+
+def test_changes_list_what_is_called_otherwise_and_count_the_rest(
+    declared: Any, runs: list[tuple[str, str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared(CLAIM, replace(CLAIM, id="made-9", changed="Another statistic."))
+    table = claims.table()
+    same = {"verdict": "supported", "effect": 0.2, "low": 0.1, "high": 0.3}
+    past = {"version": "0.0.1", "claims": {"made-1": same, "gone-1": same}}
+    found = Changes.of(table, past)
+    assert str(found).splitlines() == [
+        "Since 0.0.1: 2 changed, 1 did not",
+        "made-9: – → supported. A new claim.",
+        "gone-1: supported → –. Withdrawn.",
+    ]
+    assert "Withdrawn." in Page(found._repr_html_()).text
+    with pytest.raises(ClaimError, match=r"unknown release '0\.0\.9'"):
+        claims.changes(table, "0.0.9")
+    refuted = {"version": "0.0.1", "claims": {"made-9": dict(same, verdict="inconclusive")}}
+    assert "Another statistic." in str(Changes.of(table, refuted))
+
+
+def test_each_source_has_a_paragraph_on_what_of_it_stands(
+    declared: Any, runs: list[tuple[str, str | None]]
+) -> None:
+    declared(
+        replace(CLAIM, source="ng2017why, replication"),
+        replace(CLAIM, id="made-9", kind="equivalent", source="ng2017why"),
+        replace(STRATIFIED, statistic=one_of_two, source="ng2017why"),
+    )
+    told = str(claims.standing(claims.table())).split("\n\n")
+    assert told[0] == "Source A (2017) makes no claim that is judged here."
+    assert told[1] == (
+        "Source B (Ng 2017): of its 3 claims 1 holds (made-1); 1 holds in some settings only "
+        "(made-2, fails in 1 of 2); 1 is contradicted (made-9)."
+    )
+    assert told[4] == "Source E: of its one claim 1 holds (made-1)."
+
+
+def one_of_two(made: xr.Dataset) -> xr.DataArray:
+    gain = gain_of_bn(made)
+    return xr.concat([gain, 0 * gain], "activation").assign_coords(activation=["relu", "tanh"])
+
+
+# --- what chance may have done ----------------------------------------------------------------
+
+
+def test_the_errors_of_a_ledger_are_those_that_the_rule_allows(
+    declared: Any, runs: list[tuple[str, str | None]]
+) -> None:
+    """Clear effects are hardly ever wrong, and at worst one in twenty."""
+    rates = error_rates.measure(error_rates.Trials(studies=40, families=10), 0)
+    declared(*(replace(CLAIM, id=f"made-{k}") for k in range(4, 14)), IDENTITY)
+    found = expect(claims.table(), rates.expand_dims(seed=[0]))
+    assert found.n.tolist() == [SEEDS] * 10
+    assert found.spread == pytest.approx(gain_of_bn(record()).std(ddof=1).item() / 0.02)
+    assert (found.decided, found.standing, found.skewed) == (10, 10, 0)
+    assert found.expected == pytest.approx(0, abs=1e-9)
+    assert found.repeated == pytest.approx(1)
+    assert 0 < found.worst <= 10 * 0.2  # forty studies place 0.05 to ±0.035
+    assert found.false_discoveries == pytest.approx(0.5)
 
 
 # --- sources ----------------------------------------------------------------------------------
