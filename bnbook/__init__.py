@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bnbook.diagnosis import diagnose as diagnose
     from bnbook.exercises import check as check
     from bnbook.experiments import run as run
     from bnbook.folding import fold as fold
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 _HOME = {
     "adopt": "nets",
     "check": "exercises",
+    "diagnose": "diagnosis",
     "fold": "folding",
     "measure": "measuring",
     "run": "experiments",
@@ -32,6 +34,7 @@ _HOME = {
 _SUBMODULES = (
     "claims",
     "data",
+    "diagnosis",
     "exercises",
     "experiments",
     "explore",

@@ -151,7 +151,7 @@ class Watch:
         if step <= last:
             raise MeasureError(f"step {step} is not after the last one, {last}")
         with _random_numbers_kept():
-            snapshot = self._snapshot(step)
+            snapshot = self.snapshot_at(step)
             for probe in self.probes:
                 started = time.perf_counter()
                 self.seen[probe.name].append(probe(snapshot).detach().cpu().double())
@@ -183,7 +183,8 @@ class Watch:
     def _adopted(self, example: Tensor) -> Network:
         return self.model if isinstance(self.model, Network) else adopt(self.model, example)
 
-    def _snapshot(self, step: int) -> Snapshot:
+    def snapshot_at(self, step: int) -> Snapshot:
+        """What a probe sees of the model now."""
         foreign = self.net is not self.model
         params, buffers = (
             {f"model.{name}" if foreign else name: value.detach()[None] for name, value in each}
