@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -100,14 +100,14 @@ def seen_as(train: list[Batch], test: Batch | None = None) -> Batched:
 
 
 def fit(
-    model: nn.Module,
+    model: Any,
     batches: Iterator[Batch],
     steps: int,
     rate: float,
     *,
     together: int = 1,
     falls: bool = True,
-) -> nn.Module:
+) -> Any:
     """SGD with momentum 0.9 on the mean cross-entropy, each step over so many batches together.
 
     The rate falls in a straight line to 0, as where a training is to end.
@@ -124,16 +124,16 @@ def fit(
     return model
 
 
-def seeded(seed: int, make: Callable[[], nn.Module]) -> nn.Module:
+def seeded(seed: int, make: Callable[[], Any]) -> Any:
     """A model with the initial weights of a seed; torch's own random numbers are left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make()
 
 
-def healthy(seed: int, steps: int = 150, momentum: float = 0.1) -> nn.Module:
+def healthy(seed: int, steps: int = 150, momentum: float = 0.1) -> Any:
     """A dense network with BN, trained as it should be."""
-    model = seeded(seed, lambda: dense(lambda c: nn.BatchNorm1d(c, momentum=momentum)))
+    model = seeded(seed, partial(dense, partial(nn.BatchNorm1d, momentum=momentum)))
     return fit(model, endless(32, seed), steps, 0.05)
 
 
@@ -203,7 +203,8 @@ def frozen(seed: int) -> tuple[Visit, Visit]:
         body[-1] = seeded(seed + 1, lambda: nn.Linear(UNITS, 10))
         body.train()
         if still:
-            body.apply(lambda m: m.eval() if isinstance(m, nn.BatchNorm1d) else m)
+            for layer in body:
+                layer.train(not isinstance(layer, nn.BatchNorm1d))
         darker = [(0.6 * x - 0.4, y) for x, y in epoch(32, seed + 5)]
         fit(body, iter(3 * darker), 3 * len(darker), 0.05)
         x, y = digits()[1]
@@ -218,7 +219,7 @@ def other_convention(seed: int) -> tuple[Visit, Visit]:
     """momentum=0.9, which means 0.1 elsewhere."""
     found = []
     for momentum in (0.9, 0.1):
-        model = seeded(seed, lambda m=momentum: dense(lambda c: nn.BatchNorm1d(c, momentum=m)))
+        model = seeded(seed, partial(dense, partial(nn.BatchNorm1d, momentum=momentum)))
         fit(model, endless(16, seed), 150, 0.05)
         found.append(Visit(model, seen_as(epoch(16, seed))))
     return found[0], found[1]
@@ -242,7 +243,7 @@ class Recurrent(nn.Module):
         self.norms = nn.ModuleList(nn.BatchNorm1d(UNITS) for _ in range(2))
         self.head = nn.Linear(UNITS, 10)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         h = torch.relu(self.enter(x.flatten(1)))
         for norm in self.norms:
             h = torch.relu(norm(self.again(h)))
@@ -258,7 +259,7 @@ class Unrolled(nn.Module):
         self.uses = nn.ModuleList(copy.deepcopy(shared.again) for _ in shared.norms)
         self.norms = shared.norms
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         h = torch.relu(self.enter(x.flatten(1)))
         for linear, norm in zip(self.uses, self.norms, strict=True):
             h = torch.relu(norm(linear(h)))
@@ -269,8 +270,7 @@ def fused_twice(seed: int) -> tuple[Visit, Visit]:
     """A linear map fused with one normaliser after the other."""
     shared = seeded(seed, Recurrent)
     fit(shared, endless(32, seed), 150, 0.05)
-    assert isinstance(shared, Recurrent)
-    fused = copy.deepcopy(shared).eval()
+    fused: Any = copy.deepcopy(shared).eval()
     for i, norm in enumerate(fused.norms):
         fused.again = fuse_linear_bn_eval(fused.again, norm)
         fused.norms[i] = nn.Identity()
@@ -286,7 +286,7 @@ def accumulated(seed: int) -> tuple[Visit, Visit]:
     """Batches of 2, with the gradients of 8 of them added up."""
     found = []
     for norm in (nn.BatchNorm1d, nn.LayerNorm):
-        model = seeded(seed, lambda norm=norm: dense(norm))
+        model = seeded(seed, partial(dense, norm))
         fit(model, endless(2, seed), 150, 0.05, together=8)
         found.append(Visit(model, seen_as(epoch(2, seed, 1000))))
     return found[0], found[1]
@@ -302,7 +302,7 @@ class Sharded(nn.Module):
         super().__init__()
         self.module, self.replicas = module, replicas
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         first, *others = x.tensor_split(self.replicas)
         buffers = [{n: b.clone() for n, b in self.module.named_buffers()} for _ in others]
         out = [

@@ -1,4 +1,4 @@
-"""The command line: list, run, claims, data and bench, all of it also `python -m bnbook`.
+"""The command line: list, run, claims, data, diagnose and bench, all of it also `python -m bnbook`.
 
 Results go to standard output, everything else to standard error. What a command needs is
 imported when it runs, so that --help answers at once.
@@ -6,6 +6,7 @@ imported when it runs, so that --help answers at once.
 
 from __future__ import annotations
 
+import json
 import runpy
 import sys
 import time
@@ -13,6 +14,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -292,6 +294,78 @@ def fetch_data(name: str, as_json: Json = False) -> None:
         return show_json([row])
     summary = "{name}: {train:,} training and {test:,} test examples, fingerprint {fingerprint}"
     return show(summary.format(**row))
+
+
+@app.command("diagnose")
+@reporting("nothing was changed")
+def diagnose_model(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="SCRIPT.py:MAKE_MODEL", help="A function that takes nothing and gives a module."
+        ),
+    ],
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|folder:PATH|SCRIPT.py:MAKE_DATA",
+            help="A data set by name, or a function that gives the training and the test loader.",
+        ),
+    ],
+    state: Annotated[
+        Path | None, typer.Option(help="A state_dict saved by torch.save, loaded strictly.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Examples in a training batch.")
+    ] = None,
+    replicas: Annotated[int, typer.Option(min=1, help="Devices that share a batch.")] = 1,
+    save: Annotated[
+        Path | None, typer.Option(help="Write the report here too: .html or .json.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Look at a network of yours: what is wrong with its normalisation, and what to do.
+
+    The functions are yours and are run. What is found is a result, no failure.
+
+    \b
+    Examples:
+      bnbook diagnose train.py:make_model --data train.py:make_loaders --state last.pt
+      bnbook diagnose train.py:make_model --data folder:photos --save report.html
+      bnbook diagnose train.py:make_model --data mnist-5k --json
+    """
+    import torch
+
+    from bnbook import data as datasets
+    from bnbook.diagnosis import diagnose
+
+    with redirect_stdout(sys.stderr):
+        net = _made(model)
+        if not isinstance(net, torch.nn.Module):
+            raise ValueError(f"{model} gave a {type(net).__name__}; expected a torch module")
+        if state is not None:
+            net.load_state_dict(torch.load(state, map_location="cpu", weights_only=True))
+        is_script = data.partition(":")[0].endswith(".py")
+        examples = datasets.from_batches(*_made(data)) if is_script else datasets.load(data)
+        report = diagnose(net, examples, batch_size=batch_size, replicas=replicas)
+        if save is not None:
+            report.save(save)
+    if as_json:
+        return show(json.dumps(report.json(), indent=2, ensure_ascii=False))
+    return show(str(report))
+
+
+def _made(place: str) -> Any:
+    """What the function at SCRIPT.py:NAME gives."""
+    path, _, name = place.rpartition(":")
+    if not path.endswith(".py") or not Path(path).is_file():
+        raise typer.BadParameter(f"{place} is no SCRIPT.py:NAME of a script that is there")
+    sys.path.insert(0, str(Path(path).resolve().parent))  # its own imports, as when it is run
+    found = runpy.run_path(path, run_name="__bnbook__")
+    if not callable(found.get(name)):
+        functions = [n for n, value in found.items() if callable(value) and n[0] != "_"]
+        raise typer.BadParameter(unknown(f"function of {path}", name, functions))
+    return found[name]()
 
 
 @app.command("bench")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from bnbook.cases import Batch, Visit, dense, endless, epoch, fit, seeded, seen_as
 from bnbook.nets import MLP, ResNet, Spec
@@ -36,7 +37,7 @@ class Residual(nn.Module):
         )
         self.first = first
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         h = x
         for i, (norm, conv) in enumerate(zip(self.norms, self.convs, strict=True)):
             if self.first:
@@ -58,7 +59,7 @@ class Dense(nn.Module):
             nn.Conv2d(width, growth, 3, padding=1, bias=False) for width in widths
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         for norm, conv in zip(self.norms, self.convs, strict=True):
             x = torch.cat([x, conv(torch.relu(norm(x)))], 1)
         return x
@@ -75,7 +76,7 @@ class Separable(nn.Module):
         self.mix = nn.Conv2d(channels, channels, 1, bias=False)
         self.mix_norm = nn.BatchNorm2d(channels)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         h = F.hardswish(self.each_norm(self.each(x)))
         h = h * torch.sigmoid(self.gate(h.mean((2, 3))))[:, :, None, None]
         return x + self.mix_norm(self.mix(h))
@@ -90,7 +91,7 @@ class Attention(nn.Module):
         self.qkv, self.out = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
         self.up, self.down = nn.Linear(channels, 2 * channels), nn.Linear(2 * channels, channels)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         q, k, v = self.qkv(self.before(x)).chunk(3, dim=-1)
         x = x + self.out(F.scaled_dot_product_attention(q, k, v))
         return x + self.down(F.gelu(self.up(self.between(x))))
@@ -105,7 +106,7 @@ class Patches(nn.Module):
         self.place = nn.Parameter(0.1 * torch.randn(4, 32))
         self.block, self.last, self.head = Attention(32, norm), norm(32), nn.Linear(32, 10)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         tokens = self.embed(x).flatten(2).transpose(1, 2) + self.place
         return self.head(self.last(self.block(tokens)).mean(1))
 

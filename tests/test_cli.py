@@ -360,3 +360,44 @@ def test_bench_runs_the_comparisons_in_this_very_process(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "path", list(sys.path))
     assert CliRunner().invoke(app, ["bench", "--json"]).exit_code == 3
     assert ran == [("bench", ["bench", "--json"], str(environment.checkout()))]
+
+
+SCRIPT = """
+import torch
+from torch import nn
+
+def make_model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+
+def make_loaders():
+    print("reading")
+    x, y = torch.randn(64, 4), torch.arange(64) % 2
+    batches = [(x[i : i + 16], y[i : i + 16]) for i in range(0, 64, 16)]
+    return batches, (x, y)
+"""
+
+
+def test_a_script_is_diagnosed_and_standard_output_holds_the_report_alone(tmp_path: Path) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text(SCRIPT)
+    page = tmp_path / "report.html"
+    arguments = ["diagnose", f"{script}:make_model", "--data", f"{script}:make_loaders", "--json"]
+    result = CliRunner().invoke(app, [*arguments, "--save", str(page)])
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert "never-updated" in {each["name"] for each in report["findings"]}
+    assert "never-updated" in page.read_text()
+    assert "reading" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [("nothing.py:make", "no SCRIPT.py:NAME"), ("{}:make_modle", "did you mean 'make_model'")],
+)
+def test_a_function_that_is_not_there_is_misuse(tmp_path: Path, model: str, message: str) -> None:
+    script = tmp_path / "mine.py"
+    script.write_text(SCRIPT)
+    result = CliRunner().invoke(app, ["diagnose", model.format(script), "--data", "mnist-5k"])
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bnbook import norms
 from bnbook.data import Batched, Dataset
 from bnbook.measuring import Watch
-from bnbook.nets.adopted import AdoptedNetwork
+from bnbook.nets import AdoptedNetwork, Network
 from bnbook.norms import Norm
 from bnbook.norms.running import RunningNorm
 from bnbook.probes.accuracy import predictions
@@ -151,7 +151,7 @@ class Patient:
         return self.watch.snapshot_at(0)
 
     @property
-    def net(self) -> nn.Module:
+    def net(self) -> Network:
         """The network with normalisers of this package."""
         return self.watch.net
 
@@ -190,7 +190,7 @@ class Patient:
     @contextmanager
     def _noting(self, kinds: Any, note: Callable[[str, nn.Module, Tensor], Any]) -> Iterator[None]:
         """A pass over a few examples in evaluation mode, `note` called for each use of `kinds`."""
-        x = self.snapshot.examples("train")[0][:4]
+        x = self.snapshot.examples("train")[0][0, :4]
         with ExitStack() as hooks:
             for module in self.net.modules():
                 if isinstance(module, kinds):
@@ -203,7 +203,7 @@ class Patient:
     def losses(self, split: str, statistics: str) -> Tensor:
         """Cross-entropy (N,) of each example of a split under a kind of statistics."""
         logits, y = predictions(self.snapshot)[split, statistics]
-        return F.cross_entropy(logits[0], y, reduction="none")
+        return F.cross_entropy(logits[0], y[0], reduction="none")
 
     def excess(self, split: str, one: str, other: str) -> Difference:
         """Loss under one kind of statistics above that under another, on the same examples."""
@@ -214,7 +214,7 @@ class Patient:
     def accuracy(self, split: str, statistics: str) -> float:
         """Share of right answers on a split under a kind of statistics."""
         logits, y = predictions(self.snapshot)[split, statistics]
-        return float((logits[0].argmax(1) == y).double().mean())
+        return float((logits[0].argmax(1) == y[0]).double().mean())
 
     def values_per_channel(self, name: str, examples: int) -> int:
         """Values over which a normaliser takes its moments in a batch of so many examples."""

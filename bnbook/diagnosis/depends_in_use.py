@@ -13,7 +13,7 @@ CHANGE = 1e-2
 @torch.no_grad()
 def depends_in_use(p: Patient) -> Finding | None:
     """After `eval()`: buffers that move, or logits that change with the rest of the batch."""
-    x = p.snapshot.examples("test")[0][: max(8, min(64, p.batch_size))]
+    x = p.snapshot.examples("test")[0][0, : max(8, min(64, p.batch_size))]
     model, before = p.in_use, {n: b.clone() for n, b in p.in_use.named_buffers()}
     whole, half = model(x), model(x[: len(x) // 2])
     moved = [n for n, b in model.named_buffers() if not torch.equal(b, before[n])]

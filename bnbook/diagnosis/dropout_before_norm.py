@@ -53,7 +53,7 @@ def _inputs(p: Patient, dropout_mode: str) -> dict[str, Tensor]:
 
         return note
 
-    x = p.snapshot.whole_batches(p.snapshot.examples("train")[0][:512])
+    x = p.snapshot.whole_batches(p.snapshot.examples("train")[0][:, :512])[0]
     with ExitStack() as hooks, norms.using(p.net, "batch"):
         for name, norm in p.remembering.items():
             hooks.callback(norm.register_forward_pre_hook(noting(name)).remove)

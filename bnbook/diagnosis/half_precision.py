@@ -18,10 +18,11 @@ def half_precision(p: Patient) -> Finding | None:
     if not half:
         return None
     return Finding(
-        seen=f"the running statistics of {listed(half)} are in {p.remembering[half[0]].running_mean.dtype}",
+        seen=f"the running statistics of {listed(half)} are in "
+        f"{p.remembering[half[0]].running_mean.dtype}",
         sure="certain: it is what is stored",
         why="an update of less than a 2,048th (float16) or a 256th (bfloat16) of a value is lost, "
-        "so that running statistics stop moving, and a variance above 65,504 is infinite in float16",
+        "so that running statistics stop moving; a variance above 65,504 is infinite in float16",
         cure="keep normalisers in float32: model.half() and then .float() on each of them, or "
         "torch.autocast, which does so",
         check="their dtype is torch.float32",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from bnbook.diagnosis.base import Finding, Patient, listed, sign
 
 
@@ -11,7 +13,7 @@ def never_updated(p: Patient) -> Finding | None:
     fresh = []
     for name, norm in p.remembering.items():
         mean, spread = (moment.detach().clone() for moment in norm.statistics())
-        new = type(norm)(norm.num_features).statistics()[1].to(spread)
+        new = torch.ones_like(spread) if spread.dim() == 1 else torch.eye(len(spread)).to(spread)
         if not mean.any() and bool((spread == new).all()):
             fresh.append(name)
     if not fresh:

@@ -25,14 +25,15 @@ def unfair_batches(p: Patient) -> Finding | None:
     chance = float(chi2.sf(statistic, freedom))
     if not freedom or chance > CHANCE or statistic < 1.5 * freedom:
         return None
+    present = float((counts > 0).sum(1).double().mean())
     return Finding(
         seen=f"the counts of classes vary {statistic / freedom:.1f} times as much from batch to "
-        f"batch as in batches dealt at random; a batch has {(counts > 0).sum(1).double().mean():.1f} "
-        f"of {counts.shape[1]} classes on average",
-        sure=f"measured over {len(rows)} batches: by chance with probability {max(chance, 1e-300):.0e}"
-        " (χ² test of homogeneity)",
-        why="each batch is normalised by the moments of its own few classes, which tell the network "
-        "what the batch is about; in evaluation that clue is gone",
+        f"batch as in batches dealt at random; a batch has {present:.1f} of {counts.shape[1]} "
+        "classes on average",
+        sure=f"measured over {len(rows)} batches: by chance with probability "
+        f"{max(chance, 1e-300):.0e} (χ² test of homogeneity)",
+        why="each batch is normalised by the moments of its own few classes, which tell the "
+        "network what the batch is about; in evaluation that clue is gone",
         cure="shuffle: DataLoader(..., shuffle=True); for data in sequences, mix sequences in a "
         "batch; or a normaliser of single examples",
         check="the ratio is near 1",
