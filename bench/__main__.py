@@ -8,7 +8,7 @@ import json
 
 from bench.timing import table
 
-SUBJECTS = ("population", "norms", "jacobian", "vgg")
+SUBJECTS = ("population", "norms", "jacobian", "vgg", "playground")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jupytext
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from bnbook import playground
@@ -21,6 +22,12 @@ PAGE = """<!doctype html>
 <script src="_static/playground/start.js"></script></body></html>
 """
 SMALL = ' data-small data-page="page.html" data-stories="try-start try-rate"'
+FAR = '<p id="try-rate" style="margin: 9000px 0"><a href="#try-deep">Twenty layers</a></p></main>'
+BOOK = (ROOT / "book" / "_static" / "book.css").read_text()
+THEME = """
+html[data-theme="dark"] { background: #121212; color: #e6e8eb; }
+a { color: var(--pst-color-link); }
+"""
 CONTROLS = 15
 Open = Callable[..., Page]
 
@@ -36,6 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (static / "digits.js").write_text(playground.script())
     (folder / "page.html").write_text(PAGE.format(attributes=""))
     (folder / "small.html").write_text(PAGE.format(attributes=SMALL))
+    (folder / "tall.html").write_text(PAGE.format(attributes="").replace("</main>", FAR))
     return folder
 
 
@@ -141,6 +149,15 @@ def test_a_link_keeps_the_settings(visit_disk: Open) -> None:
     again = visit_disk(fragment=link)
     expect(again.get_by_label("Activation")).to_have_value("tanh")
     expect(again.get_by_label("Hidden layers")).to_have_attribute("aria-valuetext", "20")
+
+
+def test_a_link_to_a_story_opens_it_and_leads_to_the_playground(visit_disk: Open) -> None:
+    page = visit_disk("tall", "#try-rate")
+    expect(page.get_by_label("Story")).to_have_value("try-rate")
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_in_viewport()
+    page.get_by_role("link", name="Twenty layers").click()
+    expect(page.get_by_label("Story")).to_have_value("try-deep")
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_in_viewport()
 
 
 def test_a_link_with_what_is_no_setting_says_so(visit_disk: Open) -> None:
@@ -264,6 +281,18 @@ def test_everything_has_a_name_and_drawings_have_words(visit_disk: Open) -> None
         "all => all.map(e => e.getAttribute('aria-label'))"
     )
     assert all(re.search(r"\d", each) for each in words), words
+
+
+@pytest.mark.parametrize("name", ["page", "small"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_rules_of_accessibility_are_kept(name: str, theme: str, visit_disk: Open) -> None:
+    page = visit_disk(name)
+    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    page.add_style_tag(content=BOOK + THEME)
+    page.get_by_role("button", name="Step").click()
+    found = Axe().run(page, ".bn-playground", {"preload": False}).response
+    assert len(found["passes"]) > 10
+    assert [(each["id"], each["help"]) for each in found["violations"]] == []
 
 
 @pytest.mark.parametrize("width", [320, 390])

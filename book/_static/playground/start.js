@@ -18,17 +18,21 @@ function bnLoad(address) {
   const parts = ["engine", "data", "trainer", "worker", "presets", "views", "page"];
 
   async function open(root) {
+    if (root.dataset.open) return;
+    root.dataset.open = "true";
     await (open.loaded ??= Promise.all(parts.map((name) => bnLoad(`${folder}${name}.js`))));
     root.playground = new BnPlayground(root, folder);
   }
 
+  /** Open it when the window comes near, or an address asks for settings, wherever that leads. */
   function near(root) {
     const seen = new IntersectionObserver((entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      seen.disconnect();
-      open(root);
+      if (entries.some((entry) => entry.isIntersecting)) open(root);
     }, { rootMargin: "400px" });
     seen.observe(root);
+    if ("small" in root.dataset) return;
+    if (location.hash) open(root);
+    addEventListener("hashchange", () => open(root));
   }
 
   const style = document.createElement("link");
