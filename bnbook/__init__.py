@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bnbook.measuring import watch as watch
     from bnbook.nets import adopt as adopt
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOME = {
     "adopt": "nets",
