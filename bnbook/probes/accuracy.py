@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 from torch.func import functional_call, vmap
 
@@ -113,7 +114,7 @@ class Accuracy(Probe):
     splits: tuple[str, ...] = SPLITS
     statistics: tuple[str, ...] = STATISTICS
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member split statistics"]:
         return _table(self, s, lambda logits, y: (logits.argmax(-1) == y).to(logits.dtype).mean(-1))
 
 
@@ -125,7 +126,7 @@ class Loss(Probe):
     splits: tuple[str, ...] = SPLITS
     statistics: tuple[str, ...] = STATISTICS
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member split statistics"]:
         def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
             return F.cross_entropy(logits.mT, y, reduction="none").mean(-1)
 

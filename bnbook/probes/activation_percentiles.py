@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.probes.base import Probe, ProbeError, Snapshot, probe
@@ -22,7 +23,7 @@ class ActivationPercentiles(Probe):
     units: tuple[int, ...] = (0, 1, 2, 3)
     percentiles: tuple[float, ...] = (15, 50, 85)
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member layer unit percentile"]:
         narrowest = min(a.shape[-1] for a in s.activations.inputs)
         if max(self.units) >= narrowest:
             raise ProbeError(f"unit {max(self.units)} of a layer with {narrowest}: count from 0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.func import grad, jvp, vmap
 
@@ -23,7 +24,7 @@ class Coupling(Probe):
     ng2017why that batch normalization lets layers learn more independently of each other.
     """
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member moved layer"]:
         rows = [self._response(s, name) for name in s.weight_names]
         return torch.stack(rows, dim=1)
 

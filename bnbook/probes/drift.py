@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.nets import Trace
@@ -28,7 +29,7 @@ class WassersteinDrift(Probe):
 
     sites: tuple[str, ...] = SITES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member site layer"]:
         return _by_site(s, self.sites, wasserstein)
 
 
@@ -39,7 +40,7 @@ class MeanDrift(Probe):
 
     sites: tuple[str, ...] = SITES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member site layer"]:
         return _by_site(s, self.sites, lambda now, then: (now.mean(1) - then.mean(1)).abs())
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.probes.base import Probe, Snapshot, once, probe
@@ -37,7 +38,7 @@ class GradientShift(Probe):
     differ in size can be compared. 0 for the first layer, which has none below.
     """
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member layer"]:
         shifts = [(g - h).norm(dim=1) / g.norm(dim=1) for g, h in gradient_pairs(s)]
         return torch.stack(shifts, dim=1)
 
@@ -47,7 +48,7 @@ class GradientShift(Probe):
 class GradientDifference(Probe):
     """‖G − G′‖ as the source defines it: in units of the gradient, so its scale enters."""
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member layer"]:
         return torch.stack([(g - h).norm(dim=1) for g, h in gradient_pairs(s)], dim=1)
 
 
@@ -56,5 +57,5 @@ class GradientDifference(Probe):
 class GradientCosine(Probe):
     """cos(G, G′): 1 where the layers below leave the direction of the gradient alone."""
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member layer"]:
         return torch.stack([F.cosine_similarity(g, h, dim=1) for g, h in gradient_pairs(s)], 1)

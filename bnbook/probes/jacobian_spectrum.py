@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.func import functional_call
 
@@ -101,7 +102,7 @@ class JacobianDensity(Probe):
     singular_values: tuple[float, ...] = CENTRES
     examples: int = EXAMPLES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member kind layer singular_value"]:
         edges = torch.logspace(-3, 2, len(self.singular_values) + 1, dtype=torch.float64)
         found = layer_spectra(s, self.layers, self.kinds, self.examples)
         parts = [shares(each.flatten(2), edges, catch=True) for each in found]
@@ -121,7 +122,7 @@ class JacobianHistogram(Probe):
     values: tuple[float, ...] = LINEAR
     examples: int = EXAMPLES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member kind layer value"]:
         edges = torch.linspace(0, 1, len(self.values) + 1, dtype=torch.float64)
         found = layer_spectra(s, self.layers, self.kinds, self.examples)
         return torch.stack([shares(each.flatten(2), edges, catch=False) for each in found], dim=2)
@@ -146,7 +147,7 @@ class Isometry(Probe):
     measures: tuple[str, ...] = ("mean", "distance", "log distance", "log spread")
     examples: int = EXAMPLES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member kind layer measure"]:
         found = layer_spectra(s, self.layers, self.kinds, self.examples)
         return torch.stack([measured(each.flatten(2)) for each in found], dim=2)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.probes.base import Probe, Snapshot, probe
@@ -20,7 +21,7 @@ class Linearity(Probe):
     channels of a convolution, positions count as examples.
     """
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member layer"]:
         pairs = zip(s.activations.inputs, s.activations.outputs, strict=True)
         return torch.stack([_linearity(a, h) for a, h in pairs], dim=1)
 

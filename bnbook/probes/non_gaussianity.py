@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.nets import Trace
@@ -25,7 +26,7 @@ class NonGaussianity(Probe):
 
     sites: tuple[str, ...] = ("linear", "input", "output")
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member site layer"]:
         return torch.stack([self._layers(s.activations, site) for site in self.sites], dim=1)
 
     def _layers(self, trace: Trace, site: str) -> Tensor:

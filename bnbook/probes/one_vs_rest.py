@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from sklearn.metrics import auc, roc_curve
 from torch import Tensor
 from torch.func import functional_call, vmap
@@ -66,7 +67,7 @@ class ClassAuc(Probe):
     the rest is; 0.5 is guessing.
     """
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member class"]:
         return areas_and_curves(s)[0]
 
 
@@ -77,7 +78,7 @@ class RocCurve(Probe):
 
     false_positive_rates: tuple[float, ...] = field(default=GRID, init=False)
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member class false_positive_rate"]:
         return areas_and_curves(s)[1]
 
 
@@ -86,7 +87,7 @@ class RocCurve(Probe):
 class Recall(Probe):
     """Share of the test examples of each class that are given that class."""
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member class"]:
         y = s.data.test.labels
         right = probabilities(s).argmax(-1) == y
         kinds = range(len(s.data.classes))

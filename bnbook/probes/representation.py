@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.probes.base import Probe, Snapshot, probe
@@ -53,5 +54,5 @@ class RepresentationRank(Probe):
     C = ZᵀZ is not centred: a common mean of all examples is one direction.
     """
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member layer"]:
         return torch.stack([effective_rank(z) for z in s.activations.inputs], dim=1)

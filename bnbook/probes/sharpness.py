@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.func import grad, jvp
 
@@ -35,7 +36,7 @@ class Sharpness(Probe):
     modes: tuple[Mode, ...] = MODES
     measures: tuple[Measure, ...] = MEASURES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode measure"]:
         def largest(mode: Mode) -> Tensor:
             return torch.stack([ritz(s, mode, m).largest for m in self.measures], dim=1)
 
@@ -53,7 +54,7 @@ class HessianTrace(Probe):
     modes: tuple[Mode, ...] = MODES
     measures: tuple[Measure, ...] = MEASURES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode measure"]:
         def trace(mode: Mode) -> Tensor:
             seen = [ritz(s, mode, m) for m in self.measures]
             return torch.stack([(r.values * r.weights).sum(1) for r in seen], dim=1)
@@ -74,7 +75,7 @@ class SpectralDensity(Probe):
     measures: tuple[Measure, ...] = MEASURES
     eigenvalues: tuple[float, ...] = EIGENVALUES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member measure eigenvalue"]:
         return torch.stack([self._density(s, measure) for measure in self.measures], dim=1)
 
     def _density(self, s: Snapshot, measure: Measure) -> Tensor:
@@ -98,7 +99,7 @@ class DirectionalSharpness(Probe):
 
     modes: tuple[Mode, ...] = MODES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
         def along(mode: Mode) -> Tensor:
             loss = loss_in(s, mode)
 
@@ -120,5 +121,5 @@ class DirectionalSharpness(Probe):
 class EdgeOfStability(Probe):
     """λ_max·η in training mode, raw: gradient descent on a quadratic diverges iff it is over 2."""
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, member]:
         return ritz(s, "training", "raw").largest * s.learning_rate

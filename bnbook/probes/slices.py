@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.func import vmap
 
@@ -29,7 +30,7 @@ class LossSlice(Probe):
     across: tuple[float, ...] = PLACES
 
     @torch.no_grad()
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member along across"]:
         batches = fixed_batches(s)
         first, second = (filter_normalised(s, draw) for draw in range(2))
 

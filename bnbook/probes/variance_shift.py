@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.probes.base import Probe, Snapshot, probe
@@ -20,7 +21,7 @@ class VarianceShift(Probe):
     and use are alike. Units that never vary are left out.
     """
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member layer"]:
         in_use = s.traced("population").linear
         pairs = zip(s.activations.linear, in_use, strict=True)
         return torch.stack([variance_ratio(*pair) for pair in pairs], dim=1)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 from torch.func import functional_call
 
@@ -116,7 +117,7 @@ class LossVariation(Probe):
     modes: tuple[Mode, ...] = MODES
     multiples: tuple[float, ...] = MULTIPLES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
         def variation(mode: Mode) -> Tensor:
             losses = walk(s, mode, self.multiples).losses
             return losses.amax(1) - losses.amin(1)
@@ -136,7 +137,7 @@ class GradientChange(Probe):
     modes: tuple[Mode, ...] = MODES
     multiples: tuple[float, ...] = MULTIPLES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode multiple"]:
         return in_each_mode(s, lambda mode: walk(s, mode, self.multiples).changes, self.modes)
 
 
@@ -151,7 +152,7 @@ class GradientSum(Probe):
     modes: tuple[Mode, ...] = MODES
     multiples: tuple[float, ...] = MULTIPLES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode multiple"]:
         return in_each_mode(s, lambda mode: walk(s, mode, self.multiples).sums)
 
 
@@ -167,7 +168,7 @@ class EffectiveSmoothness(Probe):
     modes: tuple[Mode, ...] = MODES
     multiples: tuple[float, ...] = MULTIPLES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
         def largest(mode: Mode) -> Tensor:
             found = walk(s, mode, self.multiples)
             return (found.changes / found.lengths).amax(1)
@@ -187,7 +188,7 @@ class RelativeLoss(Probe):
     modes: tuple[Mode, ...] = MODES
     step_sizes: tuple[float, ...] = STEP_SIZES
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode step_size"]:
         @torch.no_grad()
         def relative(mode: Mode) -> Tensor:
             g, here = gradient_and_loss(s, mode)

@@ -52,6 +52,7 @@ def brute_force(s: probes.Snapshot, i: int, layer: int, kind: str) -> np.ndarray
     return np.linalg.svd(parts.numpy(), compute_uv=False).ravel()
 
 
+@pytest.mark.oracle("jacobian_density", "jacobian_histogram", "isometry")
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
 def test_densities_are_numpys_histograms_of_jacobians_by_backpropagation(norm: str) -> None:
     s = snapshot(norm)

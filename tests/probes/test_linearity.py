@@ -26,6 +26,7 @@ def stein(gain: float) -> float:
     return gain**2 * slope**2 / (mean(lambda z: phi(z) ** 2) - mean(phi) ** 2)
 
 
+@pytest.mark.oracle("linearity")
 @pytest.mark.parametrize("gain", [0.5, 1.0, 2.0, 8.0])
 def test_for_gaussian_inputs_it_is_steins_ratio(gain: float) -> None:
     quantiles = torch.from_numpy(norm.ppf((torch.arange(200_000).double() + 0.5).numpy() / 200_000))

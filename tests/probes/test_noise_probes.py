@@ -54,6 +54,7 @@ def test_dropout_before_the_head_adds_p_over_keep_of_every_squared_term(
         assert found[i].item() == pytest.approx((noise / (noise + signal)).item(), rel=0.02)
 
 
+@pytest.mark.oracle("logit_noise")
 def test_the_noise_of_bn_is_that_of_batches_drawn_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logit_noise, "DRAWS", 600)
     spec = MLP((12,), "relu", "batch")
@@ -72,6 +73,7 @@ def test_the_noise_of_bn_is_that_of_batches_drawn_by_hand(monkeypatch: pytest.Mo
     assert found[1].item() == pytest.approx(share.item(), rel=0.04)
 
 
+@pytest.mark.oracle("variance_shift")
 def test_dropout_before_a_linear_map_of_white_inputs_multiplies_variances_by_1_over_keep() -> None:
     for keep in (0.5, 0.8):
         spec = MLP((40, 40), "identity", init="orthogonal", dropout=1 - keep)

@@ -20,6 +20,7 @@ def test_two_equal_points_are_at_the_mean_distance_of_a_gaussian_from_its_sigma(
     assert from_gaussian(points).item() == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.oracle("non_gaussianity")
 def test_it_is_scipys_distance_to_a_fine_gaussian() -> None:
     x = np.random.default_rng(0).gamma(2.0, size=2000)
     fine = norm.ppf((np.arange(200_000) + 0.5) / 200_000)

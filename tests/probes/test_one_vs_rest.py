@@ -42,6 +42,7 @@ def scores(population: Population, i: int) -> np.ndarray:
     return np.asarray(odds / odds.sum(1, keepdims=True))
 
 
+@pytest.mark.oracle("class_auc")
 def test_the_area_is_the_chance_that_a_positive_outranks_a_negative() -> None:
     population = trained()
     found = probes.get("class_auc")()(population.snapshot())
@@ -54,6 +55,7 @@ def test_the_area_is_the_chance_that_a_positive_outranks_a_negative() -> None:
             assert found[i, k].item() == pytest.approx(expected, abs=1e-12)
 
 
+@pytest.mark.oracle("roc_curve")
 def test_the_curve_is_the_share_of_positives_above_a_threshold() -> None:
     population = trained()
     curves = probes.get("roc_curve")()(population.snapshot())
@@ -82,6 +84,7 @@ def test_a_curve_that_jumps_is_noted_at_the_top_of_its_walls() -> None:
     assert np.all(curve == 1)
 
 
+@pytest.mark.oracle("recall")
 def test_recall_is_the_share_of_a_class_that_is_given_it() -> None:
     population = trained()
     found = probes.get("recall")()(population.snapshot())

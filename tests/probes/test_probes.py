@@ -127,6 +127,7 @@ def test_an_unknown_probe_names_the_nearest() -> None:
         probes.get("weight_nrom")
 
 
+@pytest.mark.oracle("weight_norm")
 def test_weight_norm_is_the_frobenius_norm() -> None:
     s = looked_at()
     values = probes.get("weight_norm")()(s)
@@ -136,6 +137,7 @@ def test_weight_norm_is_the_frobenius_norm() -> None:
         assert values[i].tolist() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.oracle("gradient_norm")
 def test_gradient_norm_is_that_of_backpropagation_in_training_mode() -> None:
     s = looked_at()
     values = probes.get("gradient_norm")()(s)
@@ -144,6 +146,7 @@ def test_gradient_norm_is_that_of_backpropagation_in_training_mode() -> None:
         assert values[i].tolist() == pytest.approx([g.norm().item() for g in found], rel=1e-9)
 
 
+@pytest.mark.oracle("activation_percentiles")
 def test_percentiles_of_a_gaussian_lie_1_036_standard_deviations_out() -> None:
     z = 3 + 2 * torch.randn(2, 200_000, 4, dtype=torch.float64)
     s = replace(looked_at())
@@ -159,6 +162,7 @@ def test_a_unit_that_does_not_exist_is_refused() -> None:
         probes.get("activation_percentiles")(units=(5,))(looked_at())
 
 
+@pytest.mark.oracle("wasserstein_drift")
 def test_wasserstein_distance_agrees_with_scipy() -> None:
     now, then = torch.randn(2, 50, 3).double(), 2 * torch.randn(2, 50, 3).double() + 1
     found = wasserstein(now, then)
@@ -168,6 +172,7 @@ def test_wasserstein_distance_agrees_with_scipy() -> None:
             assert found[i, c].item() == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.oracle("mean_drift", "wasserstein_drift")
 @pytest.mark.parametrize("name", ["wasserstein_drift", "mean_drift"])
 def test_drift_of_a_pure_shift_is_the_shift_in_standard_deviations(name: str) -> None:
     s = looked_at()
@@ -217,6 +222,7 @@ def moved_below(s: probes.Snapshot, layer: int) -> dict[str, Tensor]:
 TRAINED: dict[int, Population] = {}
 
 
+@pytest.mark.oracle("gradient_shift", "gradient_difference", "gradient_cosine")
 def test_gradient_ics_is_the_change_of_a_gradient_when_the_layers_below_take_their_step() -> None:
     trained = population()
     s = trained.snapshot()
@@ -251,6 +257,7 @@ def test_gradient_ics_vanishes_with_the_learning_rate() -> None:
     assert probes.get("gradient_shift")()(trained.snapshot()).max() < 1e-4
 
 
+@pytest.mark.oracle("coupling")
 def test_coupling_is_the_elasticity_found_by_finite_differences() -> None:
     s = looked_at()
     values = probes.get("coupling")()(s)
@@ -270,6 +277,7 @@ def test_coupling_is_the_elasticity_found_by_finite_differences() -> None:
                 assert values[i, moved, layer].item() == pytest.approx(change.item(), rel=1e-3)
 
 
+@pytest.mark.oracle("accuracy", "loss")
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_accuracy_and_loss_are_those_of_each_kind_of_statistics(split: str) -> None:
     s = looked_at()

@@ -25,6 +25,7 @@ def test_examples_on_one_line_have_rank_one() -> None:
     assert orthogonality_gap(h).item() == pytest.approx(math.sqrt(1 - 1 / 3))
 
 
+@pytest.mark.oracle("representation_rank")
 @pytest.mark.parametrize("shape", [(5, 9), (9, 5)])
 def test_ranks_are_those_of_the_singular_values_of_numpy(shape: tuple[int, int]) -> None:
     h = torch.randn(2, *shape, dtype=torch.float64)

@@ -56,6 +56,7 @@ def measured(name: str, s: probes.Snapshot) -> Tensor:
     return probes.get(name)()(s)
 
 
+@pytest.mark.oracle("gradient_change", "effective_smoothness")
 def test_the_gradient_of_a_quadratic_changes_by_alpha_times_norm_of_ag() -> None:
     s = quadratic()
     ag = (SPECTRA * gradient(s)).norm(dim=1)
@@ -67,6 +68,7 @@ def test_the_gradient_of_a_quadratic_changes_by_alpha_times_norm_of_ag() -> None
         )
 
 
+@pytest.mark.oracle("gradient_sum")
 def test_the_sum_of_two_gradients_of_a_quadratic_is_not_their_difference() -> None:
     s = quadratic()
     g = gradient(s)
@@ -75,6 +77,7 @@ def test_the_sum_of_two_gradients_of_a_quadratic_is_not_their_difference() -> No
     torch.testing.assert_close(measured("gradient_sum", s)[:, 0], expected)
 
 
+@pytest.mark.oracle("loss_variation")
 def test_loss_variation_on_a_quadratic_is_the_range_of_its_parabola() -> None:
     s = quadratic()
     g = gradient(s)
@@ -85,6 +88,7 @@ def test_loss_variation_on_a_quadratic_is_the_range_of_its_parabola() -> None:
     torch.testing.assert_close(measured("loss_variation", s)[:, 0], expected)
 
 
+@pytest.mark.oracle("relative_loss")
 def test_relative_loss_on_a_quadratic_is_least_at_gg_over_gag() -> None:
     s = quadratic()
     g = gradient(s)
@@ -105,6 +109,7 @@ def test_a_loss_that_overflows_is_infinitely_worse() -> None:
     assert values[0].tolist() == [[math.inf], [math.inf]]
 
 
+@pytest.mark.oracle("directional_sharpness")
 def test_curvature_along_the_gradient_of_a_quadratic_is_its_rayleigh_quotient() -> None:
     s = quadratic()
     g = gradient(s)
@@ -112,6 +117,7 @@ def test_curvature_along_the_gradient_of_a_quadratic_is_its_rayleigh_quotient() 
     torch.testing.assert_close(measured("directional_sharpness", s)[:, 0], expected)
 
 
+@pytest.mark.oracle("sharpness", "hessian_trace")
 def test_sharpness_and_trace_of_a_diagonal_quadratic_are_its_largest_entry_and_its_sum() -> None:
     s = quadratic()
     only_raw = {"measures": ("raw",)}
@@ -128,6 +134,7 @@ def test_a_hessian_without_positive_eigenvalues_is_not_given_one() -> None:
     assert degenerate.largest.item() == pytest.approx(-2)
 
 
+@pytest.mark.oracle("spectral_density")
 def test_spectral_density_of_a_diagonal_quadratic_is_a_bell_at_each_entry() -> None:
     values = probes.get("spectral_density")(measures=("raw",))(quadratic())[:, 0].numpy()
     t = np.arcsinh(np.array(EIGENVALUES) / SMALLEST)
@@ -139,6 +146,7 @@ def test_spectral_density_of_a_diagonal_quadratic_is_a_bell_at_each_entry() -> N
         assert np.trapezoid(values[i], t) == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.oracle("edge_of_stability")
 @pytest.mark.parametrize("product", [1.9, 2.1])
 def test_gradient_descent_on_a_quadratic_diverges_iff_it_is_over_the_edge(product: float) -> None:
     s = quadratic(torch.ones(2, 5).double())
@@ -200,6 +208,7 @@ def test_the_operator_is_the_hessian_of_brute_force(norm: str, mode: str, measur
         torch.testing.assert_close(found[i], hessian @ v[i], rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.oracle("sharpness")
 def test_raw_sharpness_is_that_of_curvlinops_and_scipy() -> None:
     s = looked_at()
     found = measured("sharpness", s)[:, 0, 0]
@@ -226,6 +235,7 @@ def test_sharpness_on_the_sphere_is_the_top_eigenvalue_of_the_projected_hessian(
             assert found[i, k].item() == pytest.approx(top.item(), rel=LANCZOS)
 
 
+@pytest.mark.oracle("hessian_trace")
 def test_the_trace_is_estimated_by_zhz_with_a_vector_of_signs() -> None:
     s = looked_at()
     for k, measure in enumerate(("raw", "sphere")):
@@ -310,6 +320,7 @@ def test_in_evaluation_mode_the_walk_is_on_the_loss_of_evaluation() -> None:
             assert found[i, k, 0].item() == pytest.approx(expected.item(), rel=1e-10)
 
 
+@pytest.mark.oracle("loss_slice")
 def test_a_slice_is_the_loss_at_weights_moved_along_filters_of_their_own_length() -> None:
     s = looked_at()
     places = {"along": (-0.5, 0.0, 1.0), "across": (0.0, 0.7)}
