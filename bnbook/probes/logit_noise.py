@@ -29,7 +29,7 @@ class LogitNoise(Probe):
     has 0. The variance over draws is the unbiased one, the denominator that of endless draws.
     """
 
-    def __call__(self, s: Snapshot) -> Float[Tensor, member]:
+    def __call__(self, s: Snapshot) -> Float[Tensor, " member"]:
         size = s.batch[1].shape[1]
         x = s.whole_batches(s.examples("train", slice(max(EXAMPLES, size)))[0])
         generator = torch.Generator().manual_seed(0)

@@ -121,5 +121,5 @@ class DirectionalSharpness(Probe):
 class EdgeOfStability(Probe):
     """λ_max·η in training mode, raw: gradient descent on a quadratic diverges iff it is over 2."""
 
-    def __call__(self, s: Snapshot) -> Float[Tensor, member]:
+    def __call__(self, s: Snapshot) -> Float[Tensor, " member"]:
         return ritz(s, "training", "raw").largest * s.learning_rate

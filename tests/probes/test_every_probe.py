@@ -28,4 +28,5 @@ def test_every_probe_has_a_test_against_an_oracle() -> None:
 @pytest.mark.parametrize("name", probes.names())
 def test_a_probe_says_the_shape_that_it_declares(name: str) -> None:
     returned = inspect.get_annotations(probes.get(name).__call__)["return"]
-    assert f'"member {" ".join(probes.get(name).dims)}'.rstrip() in str(returned)
+    shape = " ".join(("member", *probes.get(name).dims))
+    assert returned.replace("' ", "'") == f"Float[Tensor, '{shape}']"
