@@ -144,7 +144,7 @@ def list_experiments(as_json: Json = False) -> None:
     for row in rows:
         scales = row["scales"]
         arms = dict.fromkeys(arm for size in scales.values() for arm in size["arms"])
-        show(f"{row['name']}: {row['question']}\n  arms   {', '.join(arms)}")
+        show(f"{row['name']}: {row['question']}\n  arms   {' | '.join(arms)}")
         for scale, size in scales.items():
             show(f"  {scale:5}  {size['cost']}")
     return None

@@ -49,11 +49,11 @@ class Bench:
         if name in self.raises:
             raise self.raises[name]
         accuracy = xr.DataArray(
-            [[0.5] * 6, [0.75] * 6],
-            {"arm": ["none", "batch"], "seed": range(6)},
+            [[0.5] * 12, [0.75] * 12],
+            {"arm": ["none", "batch"], "seed": range(12)},
             ("arm", "seed"),
         )
-        lost = accuracy.where(accuracy.seed == 5)
+        lost = accuracy.where(accuracy.seed == 11)
         attrs = {"experiment": name, "scale": scale or "book", "key": "k", "wall_time_s": 1.0}
         return xr.Dataset({"accuracy": accuracy, "diverged_at": lost}, attrs=attrs)
 
@@ -104,7 +104,7 @@ def test_help_does_not_wait_for_torch() -> None:
 @pytest.mark.usefixtures("bench")
 def test_list_says_question_arms_and_cost_at_each_scale() -> None:
     said = call("list").stdout
-    for part in ("made-up", "other", "Why [oh] why?", "none, batch", "12 networks", "paper"):
+    for part in ("made-up", "other", "Why [oh] why?", "none | batch", "12 networks", "paper"):
         assert part in said
     rows = json.loads(call("list", "--json").stdout)
     assert [row["name"] for row in rows] == ["made-up", "other"]
@@ -137,7 +137,7 @@ def test_run_hands_over_scale_seeds_and_device(bench: Bench) -> None:
             "executor": None,
         }
     ]
-    assert "made-up at scale smoke: 2 arms × 6 seeds, 2 diverged" in done.stdout
+    assert "made-up at scale smoke: 2 arms × 12 seeds, 2 diverged" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_run_json_is_one_array_on_standard_output_and_nothing_else(bench: Bench)
     rows = json.loads(done.stdout)
     assert [row["experiment"] for row in rows] == ["made-up", "other"]
     assert rows[0]["arms"] == ["none", "batch"]
-    assert rows[0]["seeds"] == list(range(6))
+    assert rows[0]["seeds"] == list(range(12))
     assert rows[0]["diverged"] == 2
     assert "training …" in done.stderr
 
@@ -272,9 +272,9 @@ def test_a_scheduler_without_dask_says_what_to_install(
 def test_claims_are_tabled_with_effect_and_verdict(bench: Bench) -> None:
     done = call("claims", "--scale", "smoke")
     assert done.exit_code == 0
-    for part in ("made-1", "BN is [much] more accurate.", "ioffe2015batch", "supported"):
+    for part in ("made-1", "BN is [much] more accurate.", "Ioffe and Szegedy 2015", "supported"):
         assert part in done.stdout
-    assert "0.25 [0.25, 0.25] accuracy" in done.stdout
+    assert "25 points in every seed" in done.stdout
     assert "1 claim: 1 supported" in done.stdout
     assert bench.asked == [{"name": "made-up", "scale": "smoke", "data": None}]
 
@@ -284,7 +284,7 @@ def test_claims_json_is_one_array_on_standard_output_and_nothing_else() -> None:
     done = call("claims", "--json", "--chapter", "covariate-shift", "--id", "made-1")
     (row,) = json.loads(done.stdout)
     assert (row["id"], row["chapter"], row["verdict"]) == ("made-1", "covariate-shift", "supported")
-    assert (row["effect"], row["low"], row["high"], row["n"]) == (0.25, 0.25, 0.25, 6)
+    assert (row["effect"], row["low"], row["high"], row["n"]) == (0.25, 0.25, 0.25, 12)
     assert "training …" in done.stderr
 
 
