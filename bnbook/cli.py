@@ -260,7 +260,7 @@ def list_data(as_json: Json = False) -> None:
     cells = []
     for row in rows:
         sizes = (f"{row['train']:,}", f"{row['test']:,}", "×".join(map(str, row["shape"])))
-        here = "yes" if row["present"] else "no"
+        here = "other files" if row["fault"] else "yes" if row["present"] else "no"
         cells.append((row["name"], *sizes, str(len(row["classes"])), here))
     show_table(("data set", "training", "test", "shape", "classes", "here"), [Group("", cells)])
     return show(f"Files are kept in {data.root()} (set by $BNBOOK_DATA).")

@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bnbook import environment
-from bnbook.data.base import DataError, Dataset, Raw, Source, Split, from_tensors
+from bnbook.data.base import DataError, Dataset, Raw, Source, Split, from_tensors, md5_of
 from bnbook.data.batches import Batched, from_batches
 from bnbook.data.dealt import Dealt, Portion
 from bnbook.data.folders import FOLDER, read_folder
@@ -68,29 +68,56 @@ def names() -> list[str]:
 
 
 def describe() -> list[dict[str, Any]]:
-    """Return one row a name, for a table or JSON; `present` means that no download is needed."""
+    """Return one row a name, for a table or JSON.
+
+    `present` means that no download is needed; `fault` says what is wrong with files that are
+    there, and is empty where they are what is declared, as far as checksums tell.
+    """
     fields = ("train", "test", "shape", "classes", "origin")
     return [
-        {"name": name, "present": source.present(root())}
+        {"name": name, "present": source.present(root()), "fault": _fault(name, source, root())}
         | {field: getattr(source, field) for field in fields}
         for name, source in SOURCES.items()
     ]
 
 
-def load(name: str) -> Dataset:
+def _fault(name: str, source: Source, where: Path) -> str:
+    """What is wrong with the files of a source, in words; empty where nothing is."""
+    if altered := source.altered(where):
+        return f"{altered} is not the file of {name!r}: its MD5 is not {_declared(source, altered)}"
+    for other, theirs in SOURCES.items():
+        for file, md5 in zip(source.files, theirs.md5.values(), strict=False):
+            if file not in theirs.md5 and (where / file).is_file() and md5_of(where / file) == md5:
+                return f"{where / file} is a file of {other!r}, and not of {name!r}"
+    return ""
+
+
+def _declared(source: Source, path: Path) -> str:
+    return next(md5 for file, md5 in source.md5.items() if path.match(file))
+
+
+def load(name: str | Path) -> Dataset:
     """Return the data set called `name`: one of `names()`, or `folder:PATH`.
 
     Its `split(seed)` deals the examples anew for each seed; with `official:` before the name
     there is one split for all.
+    A `pathlib.Path` is short for `folder:PATH`.
     `PATH` holds `train/<class>/` and `test/<class>/` with images of one size, read as RGB; a
     relative one is looked for here, then under `root()`. What is absent is downloaded. The result
     is kept for the life of the process and shared: do not write into its tensors. Raises
     `ValueError` for an unknown name and `DataError` for data that cannot be had or are bad.
     """
+    if isinstance(name, Path):
+        name = f"{FOLDER}{name}"
+    if not isinstance(name, str):
+        raise DataError(
+            f"a data set was asked for by {name!r}, a {type(name).__name__}; give a name, "
+            f"{FOLDER}PATH, or a pathlib.Path to a folder of images"
+        )
     return _load(name, root(), Path.cwd())
 
 
-def fetch(name: str) -> Dataset:
+def fetch(name: str | Path) -> Dataset:
     """Do what `load` does, but read and check the files again if they have been read before."""
     _load.cache_clear()
     return load(name)
@@ -108,7 +135,11 @@ def _load(name: str, where: Path, here: Path) -> Dataset:
     source = SOURCES[name]
     if not source.present(where):
         _download(name, source, where)
-    return from_tensors(name, *source.read(where), source.classes, pooled=True)
+    if fault := _fault(name, source, where):
+        raise DataError(f"{fault}. Move it away and run `bnbook data fetch {name}`")
+    raw = source.read(where)
+    source.check(name, *raw)
+    return from_tensors(name, *raw, source.classes, pooled=True)
 
 
 def _download(name: str, source: Source, where: Path) -> None:

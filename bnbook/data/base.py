@@ -1,8 +1,8 @@
 """What a data set is: standardised tensors with classes, and the source they come from."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -97,7 +97,8 @@ class Source:
 
     `train` and `test` count examples; `shape` is channel, height, width, or the number of
     features. `files` are what `read` needs and `archives` what `download` may start from, all
-    relative to the data folder; `download(folder)` leaves the `files` under `folder`.
+    relative to the data folder; `download(folder)` leaves the `files` under `folder`. `md5` are
+    checksums of files, where they are known.
     """
 
     train: int
@@ -109,10 +110,29 @@ class Source:
     files: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
     download: Callable[[Path], object] = lambda folder: None
+    md5: Mapping[str, str] = field(default_factory=dict)
 
     def present(self, where: Path) -> bool:
         """Tell whether every file is under `where`."""
         return all((where / file).is_file() for file in self.files)
+
+    def altered(self, where: Path) -> Path | None:
+        """Return the first file under `where` whose checksum is not the one declared."""
+        for file, declared in self.md5.items():
+            if (where / file).is_file() and md5_of(where / file) != declared:
+                return where / file
+        return None
+
+    def check(self, name: str, train: Raw, test: Raw) -> None:
+        """Raise `DataError` unless what was read has the sizes and the shape declared."""
+        declared = {"training": (self.train, train), "test": (self.test, test)}
+        for split, (count, (x, y)) in declared.items():
+            if (len(x), *x.shape[1:]) != (count, *self.shape) or len(y) != count:
+                raise DataError(
+                    f"{name} has {count:,} {split} examples of shape {self.shape}, but what is "
+                    f"there has values {tuple(x.shape)} and {len(y):,} labels: these are other "
+                    f"files. Move them away and run `bnbook data fetch {name}`"
+                )
 
 
 def from_tensors(
@@ -161,6 +181,12 @@ def _fingerprint(train: Raw, test: Raw) -> str:
             digest.update(f"{plain.shape} {plain.dtype.str}".encode())
             digest.update(plain.data)
     return digest.hexdigest()[:16]
+
+
+def md5_of(path: Path) -> str:
+    """Return the MD5 of a file, for comparison with what its publisher tells."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def damaged(path: Path, why: str, name: str) -> DataError:

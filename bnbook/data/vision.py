@@ -86,7 +86,11 @@ def _idx_files(kind: str) -> tuple[str, ...]:
 
 
 def _idx_source(
-    kind: str, name: str, classes: tuple[str, ...], download: Callable[[Path], object]
+    kind: str,
+    name: str,
+    classes: tuple[str, ...],
+    download: Callable[[Path], object],
+    md5: tuple[str, ...],
 ) -> Source:
     files = _idx_files(kind)
     return Source(
@@ -99,7 +103,23 @@ def _idx_source(
         files=files,
         archives=tuple(f"{file}.gz" for file in files),
         download=download,
+        md5=dict(zip(files, md5, strict=True)),
     )
+
+
+MNIST_MD5 = (
+    "6bbc9ace898e44ae57da46a324031adb",
+    "a25bea736e30d166cdddb491f175f624",
+    "2646ac647ad5339dbf082846283269ea",
+    "27ae3e4e09519cfbb04c329615203637",
+)
+FASHION_MD5 = (
+    "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+    "9018921c3c673c538a1fc5bad174d6f9",
+    "8181f5470baa50b63fa0f6fddb340f0a",
+    "15d484375f8d13e6eb1aabb0c3f46965",
+)
+"""Of the unpacked files, in the order of `_idx_files`; torchvision checks the packed ones only."""
 
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
@@ -116,8 +136,11 @@ SOURCES: dict[str, Source] = {
         "mnist",
         DIGITS,
         download=lambda folder: torchvision_datasets().MNIST(folder, download=True),
+        md5=MNIST_MD5,
     ),
-    "fashion-mnist": _idx_source("FashionMNIST", "fashion-mnist", GARMENTS, download=fetch_fashion),
+    "fashion-mnist": _idx_source(
+        "FashionMNIST", "fashion-mnist", GARMENTS, download=fetch_fashion, md5=FASHION_MD5
+    ),
     "cifar10": Source(
         train=50_000,
         test=10_000,

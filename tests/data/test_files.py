@@ -7,6 +7,7 @@ import pickle
 import socket
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -29,6 +30,13 @@ def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setenv("BNBOOK_DATA", str(tmp_path))
     monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    for name, (train, test) in {
+        "mnist": (20, 10),
+        "fashion-mnist": (20, 10),
+        "cifar10": (50, 10),
+    }.items():
+        small = replace(data.SOURCES[name], train=train, test=test, md5={})
+        monkeypatch.setitem(data.SOURCES, name, small)
     return tmp_path
 
 
@@ -131,7 +139,7 @@ def test_a_damaged_idx_file_is_named_with_the_cure(
 def test_an_idx_file_of_the_wrong_shape_is_refused(where: Path, file: str) -> None:
     path = write_idx(where) / f"{file}-ubyte"
     path.write_bytes(idx(np.zeros((5, 7))))
-    with pytest.raises(DataError, match="split of mnist has values"):
+    with pytest.raises(DataError, match=r"mnist has .*, but what is there has values"):
         data.load("mnist")
 
 
@@ -187,6 +195,88 @@ def test_a_damaged_cifar10_file_is_named_with_the_cure(
     truncate(where / "cifar-10-batches-py" / "data_batch_3")
     with pytest.raises(DataError, match=r"data_batch_3 is damaged.*bnbook data fetch cifar10"):
         data.load("cifar10")
+
+
+# --- what a source declares is compared with what is there ---
+
+
+def declare(monkeypatch: pytest.MonkeyPatch, name: str, where: Path) -> None:
+    """Let a source declare the checksums of the files that lie there now."""
+    source = data.SOURCES[name]
+    sums = {file: hashlib.md5((where / file).read_bytes()).hexdigest() for file in source.files}
+    monkeypatch.setitem(data.SOURCES, name, replace(source, md5=sums))
+
+
+def fault_of(name: str) -> str:
+    return next(row["fault"] for row in data.describe() if row["name"] == name)
+
+
+def test_other_images_of_the_same_sizes_are_not_the_data_set(
+    where: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Fashion-MNIST's files where MNIST's should be."""
+    raw = write_idx(where)
+    declare(monkeypatch, "mnist", where)
+    assert fault_of("mnist") == ""
+    assert len(data.fetch("mnist").train) == 20
+    images, *_ = some_digits()
+    (raw / "train-images-idx3-ubyte").write_bytes(idx(255 - images))
+    assert "train-images-idx3-ubyte is not the file of 'mnist'" in fault_of("mnist")
+    with pytest.raises(DataError, match=r"is not the file of 'mnist'.*bnbook data fetch mnist"):
+        data.fetch("mnist")
+
+
+@pytest.mark.parametrize("file", IDX)
+def test_files_of_another_source_are_named_as_that_sources(
+    where: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    write_idx(where)
+    declare(monkeypatch, "mnist", where)
+    raw = write_idx(where, "FashionMNIST")
+    for each in set(IDX) - {file}:
+        lengthen(raw / f"{each}-ubyte")
+    with pytest.raises(DataError, match=f"{file}-ubyte is a file of 'mnist', and not of 'fashion"):
+        data.load("fashion-mnist")
+    assert "is a file of 'mnist'" in fault_of("fashion-mnist")
+    assert fault_of("mnist") == ""
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "size"), [(19, 10, 28), (20, 11, 28), (20, 10, 27), (10, 20, 28)]
+)
+def test_other_numbers_or_shapes_of_images_than_declared_are_refused(
+    where: Path, train: int, test: int, size: int
+) -> None:
+    """As ten random images in the files of sixty thousand."""
+    raw = where / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for split, count in (("train", train), ("t10k", test)):
+        images = random.integers(0, 256, (count, size, size))
+        (raw / f"{split}-images-idx3-ubyte").write_bytes(idx(images))
+        (raw / f"{split}-labels-idx1-ubyte").write_bytes(idx(np.arange(count) % 10))
+    with pytest.raises(DataError, match=r"mnist has (20 training|10 test) examples of shape"):
+        data.load("mnist")
+
+
+def test_fewer_labels_than_images_are_refused(where: Path) -> None:
+    raw = write_idx(where)
+    (raw / "train-labels-idx1-ubyte").write_bytes(idx(np.arange(19) % 10))
+    with pytest.raises(DataError, match="and 19 labels"):
+        data.load("mnist")
+
+
+@pytest.mark.parametrize("name", ["mnist-5k", "bayes-net"])
+def test_what_needs_no_file_is_what_it_declares(name: str) -> None:
+    loaded, source = data.load(name), data.SOURCES[name]
+    assert (len(loaded.train), len(loaded.test)) == (source.train, source.test)
+    assert (loaded.input_shape, loaded.classes) == (source.shape, source.classes)
+
+
+@pytest.mark.parametrize("name", [3, None, 0.5, ["mnist"]])
+def test_what_names_no_data_set_is_refused(name: Any) -> None:
+    with pytest.raises((DataError, TypeError), match=r"give a name|name"):
+        data.load(name)
 
 
 # --- downloads ---
