@@ -27,12 +27,18 @@ def hashed(key: Tensor) -> Tensor:
 
 
 def uniform(key: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:
-    """Numbers from U(0, 1), of `shape`, with the dtype and device of `like`; 0 never occurs."""
+    """Numbers from U(0, 1), of `shape`, on the device of `like`; 0 and 1 never occur.
+
+    Their dtype is that of `like`, or float32 where that is coarser: half precision has no 2⁻²⁵.
+    """
     return _fraction(_shifted(_bits(key, shape, like), 40), like)
 
 
 def normal(key: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:
-    """Numbers from N(0, 1), by the Box–Muller transform of the two ends of one hash."""
+    """Numbers from N(0, 1), by the Box–Muller transform of the two ends of one hash.
+
+    Shape, dtype and device as for `uniform`.
+    """
     bits = _bits(key, shape, like)
     radius = torch.sqrt(-2 * torch.log(_fraction(_shifted(bits, 40), like)))
     return radius * torch.cos(2 * math.pi * _fraction(bits & 0xFFFFFF, like))
@@ -46,7 +52,7 @@ def _bits(key: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:
 
 def _fraction(bits: Tensor, like: Tensor) -> Tensor:
     """24 bits as a number in (0, 1)."""
-    return (bits.to(like.dtype) + 0.5) / 2**24
+    return (bits.to(torch.promote_types(like.dtype, torch.float32)) + 0.5) / 2**24
 
 
 def _shifted(value: Tensor, places: int) -> Tensor:

@@ -159,7 +159,8 @@ def _computed(how: str) -> FoldError:
 
 def _refuse_unready(net: nn.Module) -> None:
     for name, module in net.named_modules():
-        mode = module.mode if isinstance(module, Moded) else "population"
+        layer = isinstance(module, Moded) and not any(module.children())
+        mode = module.mode if layer else "population"
         if module.training or mode != "population":
             raise FoldError(
                 f"{type(module).__name__} {name!r} is in training mode, where normalisers use the "

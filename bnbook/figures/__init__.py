@@ -13,7 +13,6 @@ from bnbook.figures.histogram import histogram
 from bnbook.figures.percentiles import percentiles
 from bnbook.figures.roc import roc
 from bnbook.figures.scatter import scatter
-from bnbook.figures.shares import shares
 
 __all__ = [
     "Drawing",
@@ -30,5 +29,4 @@ __all__ = [
     "percentiles",
     "roc",
     "scatter",
-    "shares",
 ]

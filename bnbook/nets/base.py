@@ -9,7 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+
+from bnbook.norms import Moded
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda z: z,
@@ -41,7 +43,7 @@ class Trace:
     logits: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
-class Network(nn.Module, ABC):
+class Network(Moded, ABC):
     """A classifier, (N, …) → logits (N, classes); with `trace=True` the `Trace` of the pass.
 
     `stacks` says whether `torch.func.vmap` can be trusted with it, so that members can be stacked.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Literal, cast, get_args
+from functools import wraps
+from numbers import Real
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +48,8 @@ class Moded(nn.Module):
 
 
 registry: dict[str, type[Norm]] = {}
+COARSE = (torch.float16, torch.bfloat16)
+"""What moments are not taken in."""
 
 
 class Norm(Moded):
@@ -57,9 +62,19 @@ class Norm(Moded):
     and `mixes_channels` say whether an output depends on other examples, or on other channels,
     of what is normalised: where it does not, derivatives take that many times fewer passes.
 
-    What holds for all: NaN and infinity are not looked for; they spread to whatever shares a
-    moment with them, running statistics included, as in torch. Values that are normalised by
-    moments of their own and do not vary become β, with finite gradients, because ε > 0.
+    What holds for all:
+
+    - NaN and infinity are not looked for; they spread to whatever shares a moment with them,
+      running statistics included, as in torch.
+    - Values v that are normalised by moments of their own and do not vary become β, with finite
+      gradients, because ε > 0. They do so as far as their mean is exact: rounding puts it off by
+      some u·|v|, u = 2⁻²⁴ in float32, and the output by |γ|·u·|v|/√ε: about 19 for v = 10⁶.
+    - No example at all, N = 0, gives none, and is a `NormError` where the mode takes moments over
+      the batch. So is one value per moment.
+    - Half precision and bfloat16, autocast too, are for what comes in and goes out. Moments, noise
+      and all between are float32, and so are parameters and statistics: `half()`, `bfloat16()`
+      and `to` leave them there. The output has the dtype of the input, in every mode.
+    - The memory format of the input (channels last, a view) does not matter.
     """
 
     keeps_statistics = False
@@ -69,9 +84,9 @@ class Norm(Moded):
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
+        self.num_features = whole("num_features", num_features)
         if num_features < 1:
             raise NormError(f"num_features is {num_features}; a normaliser needs at least 1")
-        self.num_features = num_features
 
     def transform_weight(self, weight: Tensor) -> Tensor:
         """The weight (out, in, …) that the layer before this normaliser really uses."""
@@ -94,10 +109,26 @@ class Norm(Moded):
         return None
 
     def __init_subclass__(cls) -> None:
-        """The map belongs to the `forward` that it describes."""
+        """Every `forward` gets what holds for all; a map belongs to the `forward` it describes."""
         super().__init_subclass__()
-        if "forward" in vars(cls) and "population_map" not in vars(cls):
-            cls.population_map = Norm.population_map  # type: ignore[method-assign]
+        if "forward" in vars(cls):
+            cls.forward = _with_what_holds_for_all(cls.forward)
+            if "population_map" not in vars(cls):
+                cls.population_map = Norm.population_map  # type: ignore[method-assign]
+
+    def takes_batch_moments(self) -> bool:
+        """Whether the present mode takes moments over the examples of what it is given."""
+        return self.keeps_statistics and self.mode != "population"
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Norm:
+        """As in torch, but what would become coarser than float32 stays float32."""
+
+        def wide(tensor: Tensor) -> Tensor:
+            moved = fn(tensor)
+            return tensor.to(moved.device, torch.float32) if moved.dtype in COARSE else moved
+
+        super()._apply(wide, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def check_input(self, z: Tensor) -> None:
         """Raise `NormError` unless z is (N, C, …) with C = num_features."""
@@ -120,13 +151,73 @@ class Norm(Moded):
         return str(self.num_features)
 
 
+def _with_what_holds_for_all(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """`forward` for empty batches, coarse dtypes and stacked members too (see `Norm`)."""
+
+    @wraps(forward)
+    def careful(self: Norm, z: Any) -> Any:
+        if not isinstance(z, Tensor):  # the symbol of a trace
+            return forward(self, z)
+        if z.numel() == 0:
+            return _nothing(self, z)
+        given = z.float() if z.dtype in COARSE else z
+        try:
+            if torch.is_autocast_enabled(z.device.type):
+                with torch.autocast(z.device.type, enabled=False):
+                    return forward(self, given).to(z.dtype)
+            return forward(self, given).to(z.dtype)
+        except RuntimeError as error:
+            if self.takes_batch_moments() and _is_of_vmap(error):
+                raise NormError(
+                    f"{type(self).__name__} moves its running statistics, which members of a "
+                    "vmap share here: stack the buffers with the parameters, by "
+                    "torch.func.stack_module_state, or use bnbook.norms.using(net, 'batch') or "
+                    "'population', which move nothing"
+                ) from error
+            raise
+
+    return careful
+
+
+def _nothing(norm: Norm, z: Tensor) -> Tensor:
+    norm.check_input(z)
+    if norm.takes_batch_moments():
+        raise NormError(
+            f"{tuple(z.shape)} gives {type(norm).__name__}({norm.num_features}) no value to take "
+            "moments of. Leave empty batches out, or use mode 'population'"
+        )
+    return z
+
+
+def _is_of_vmap(error: RuntimeError) -> bool:
+    return any(sign in str(error) for sign in ("vmap", "batched tensor", "broadcast shape"))
+
+
+def number(name: str, value: Any) -> float:
+    """`value`, a real number; anything else, text too, is a `NormError`."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise NormError(f"{name} is {value!r}, a {type(value).__name__}; it must be a number")
+    return cast(float, value)
+
+
+def whole(name: str, value: Any) -> int:
+    """`value` as an int, a whole number of any integer type; anything else is a `NormError`."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)
+    except TypeError:
+        kind = type(value).__name__
+        raise NormError(f"{name} is {value!r}, a {kind}; it must be a whole number") from None
+
+
 def positive(name: str, value: float) -> float:
     """`value`, a positive finite number; anything else is a `NormError`.
 
     Every ε must be positive, as in torch: with 0 a constant channel would be divided by 0. In
     float64, 1e-30 is as good as none.
     """
-    if not 0 < value < math.inf:
+    if not 0 < number(name, value) < math.inf:
         raise NormError(f"{name} is {value}; it must be positive (1e-30 is as good as none)")
     return value
 
@@ -147,11 +238,17 @@ def register(name: str) -> Callable[[type[Norm]], type[Norm]]:
 def using(net: nn.Module, mode: str) -> Iterator[nn.Module]:
     """Let every normaliser and dropout of `net` use `mode` in the block, and restore it afterwards.
 
-    `mode` is a `Mode`; any other name is a `NormError`.
+    `mode` is a `Mode`; any other name is a `NormError`, as is a network in which no layer has a
+    mode, or in which torch's own have one that this cannot reach (`bnbook.adopt` replaces them).
     """
     if mode not in get_args(Mode):
         raise NormError(f"mode {mode!r} is none of {', '.join(get_args(Mode))}")
+    refuse_torchs_own(net)
     layers = [module for module in net.modules() if isinstance(module, Moded)]
+    if not layers:
+        raise NormError(
+            f"{type(net).__name__} holds no normaliser and no dropout, so that it has no modes"
+        )
     before = [layer.mode for layer in layers]
     try:
         for layer in layers:
@@ -160,3 +257,17 @@ def using(net: nn.Module, mode: str) -> Iterator[nn.Module]:
     finally:
         for layer, mode_before in zip(layers, before, strict=True):
             layer.mode = mode_before
+
+
+def refuse_torchs_own(net: nn.Module) -> None:
+    """Raise `NormError` where torch's own layers have a mode, which no tool here can set."""
+    moving = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+    moving_of_one = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
+    dropping = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+    for name, module in net.named_modules():
+        of_one = isinstance(module, moving_of_one) and module.track_running_stats
+        if of_one or isinstance(module, moving + dropping):
+            raise NormError(
+                f"{type(module).__name__} {name!r} is torch's own, whose mode and statistics this "
+                "cannot reach; bnbook.adopt(net) returns the network with layers that it can"
+            )

@@ -21,7 +21,8 @@ class BatchNorm(RunningNorm):
     and `2d`, whose `state_dict` this one shares: weight γ, bias β, running_mean, running_var,
     num_batches_tracked. Where the statistics come from is `mode` (see `bnbook.norms.base.Mode`).
 
-    `momentum` is the weight of the new batch in the running statistics (torch's convention).
+    `momentum` is the weight of the new batch in the running statistics, and None makes them the
+    plain mean over all batches (both torch's convention).
     The equation as written is `standardise(z, *moments(z), eps)`; torch's fused kernel computes
     it here, alone and stacked. One value per channel is an error unless the mode is population.
     Source: ioffe2015batch.
@@ -36,7 +37,7 @@ class BatchNorm(RunningNorm):
         num_features: int,
         *,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine)
@@ -49,12 +50,16 @@ class BatchNorm(RunningNorm):
         count = values_per_channel(z)
         self.check_count(count, z)
         running: tuple[Tensor | None, Tensor | None] = (None, None)
-        if self.mode == "train":
+        if self.mode == "train" and self.momentum is None:
+            mean, var = moments(z.detach())
+            self.move_towards(mean, var * (count / (count - 1)))
+        elif self.mode == "train":
             self.num_batches_tracked.add_(1)
             running = self.statistics()
         elif self.mode == "collect":
             self.pool(*moments(z.detach()), count)
-        return F.batch_norm(z, *running, self.weight, self.bias, True, self.momentum, self.eps)
+        momentum = self.momentum or 0.0
+        return F.batch_norm(z, *running, self.weight, self.bias, True, momentum, self.eps)
 
     def watched(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and biased variance of z, differentiable, after what the mode does with them."""

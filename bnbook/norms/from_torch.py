@@ -14,31 +14,9 @@ from torch.nn.utils import parametrize
 
 from bnbook.norms.affine import Affine
 from bnbook.norms.base import Norm, NormError
-from bnbook.norms.batch import BatchNorm, moments, values_per_channel
+from bnbook.norms.batch import BatchNorm, values_per_channel
 from bnbook.norms.frozen import FrozenBatchNorm
 from bnbook.norms.group import GroupNorm
-
-
-class CumulativeBatchNorm(BatchNorm):
-    """BN whose running statistics are the plain mean over all batches: torch's momentum=None."""
-
-    def forward(self, z: Tensor) -> Tensor:
-        if self.mode != "train":
-            return super().forward(z)
-        self.check_input(z)
-        count = values_per_channel(z)
-        self.check_count(count, z)
-        with torch.no_grad():
-            self.num_batches_tracked.add_(1)
-            mean, var = moments(z.detach())
-            for running, batch in zip(
-                self.statistics(), (mean, var * (count / (count - 1))), strict=True
-            ):
-                running.add_((batch - running) / self.num_batches_tracked)
-        return F.batch_norm(z, None, None, self.weight, self.bias, True, 0.0, self.eps)
-
-    def population_map(self) -> tuple[Tensor, Tensor]:
-        return BatchNorm.population_map(self)
 
 
 class ForgetfulBatchNorm(Affine):
@@ -82,9 +60,8 @@ class RememberingInstanceNorm(BatchNorm):
             self.pool(flat.mean(2).mean(0), flat.var(2).mean(0), len(z))
         if self.mode == "train":
             mean, var = self.statistics()
-            return F.instance_norm(
-                z, mean, var, self.weight, self.bias, True, self.momentum, self.eps
-            )
+            momentum = self.momentum or 0.0
+            return F.instance_norm(z, mean, var, self.weight, self.bias, True, momentum, self.eps)
         return F.instance_norm(z, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
     def population_map(self) -> tuple[Tensor, Tensor]:
@@ -139,6 +116,7 @@ def from_torch(layer: nn.Module) -> Norm | None:
     for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
         if hasattr(norm, name) and hasattr(layer, name):
             _take(norm, name, getattr(layer, name))
+    norm._apply(lambda tensor: tensor)  # those in half precision become float32, as in all of ours
     norm.train(layer.training)
     return norm
 
@@ -173,12 +151,9 @@ def _maker(layer: nn.Module) -> Callable[[Any], Norm] | None:
 
 
 def _batch(layer: Any) -> Norm:
-    norm: Norm
     if not layer.track_running_stats or layer.running_mean is None:
         return ForgetfulBatchNorm(layer.num_features, eps=layer.eps)
-    kind = CumulativeBatchNorm if layer.momentum is None else BatchNorm
-    norm = kind(layer.num_features)
-    return _with_numbers(norm, layer)
+    return _with_numbers(BatchNorm(layer.num_features), layer)
 
 
 def _instance(layer: Any) -> Norm:
@@ -192,7 +167,7 @@ def _instance(layer: Any) -> Norm:
 def _with_numbers(norm: Any, layer: Any) -> Any:
     """ε and momentum as they are, those that a new layer would not be given included."""
     norm.eps = layer.eps
-    if layer.momentum is not None and hasattr(norm, "momentum"):
+    if hasattr(norm, "momentum"):
         norm.momentum = layer.momentum
     return norm
 

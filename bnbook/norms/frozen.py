@@ -26,6 +26,9 @@ class FrozenBatchNorm(BatchNorm):
     def __init__(self, num_features: int, *, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__(num_features, eps=eps, affine=affine)
 
+    def takes_batch_moments(self) -> bool:
+        return self.mode == "collect"
+
     def forward(self, z: Tensor) -> Tensor:
         if self.mode == "collect":
             return super().forward(z)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from bnbook.norms.base import NormError, register
+from bnbook.norms.base import NormError, register, whole
 from bnbook.norms.batch import BatchNorm, moments, values_per_channel
 
 
@@ -27,13 +27,13 @@ class GhostBatchNorm(BatchNorm):
         *,
         ghost_size: int = 8,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine)
+        self.ghost_size = whole("ghost_size", ghost_size)
         if ghost_size < 1:
             raise NormError(f"ghost_size is {ghost_size}; a ghost batch holds 1 example or more")
-        self.ghost_size = ghost_size
 
     population_map = BatchNorm.population_map
 

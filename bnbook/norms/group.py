@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bnbook.norms.affine import Affine
-from bnbook.norms.base import NormError, positive, register
+from bnbook.norms.base import NormError, positive, register, whole
 
 
 @register("group")
@@ -31,7 +31,7 @@ class GroupNorm(Affine):
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, affine=affine)
-        self.groups = default_groups(num_features) if groups is None else groups
+        self.groups = default_groups(num_features) if groups is None else whole("groups", groups)
         self.eps = positive("eps", eps)
         check_groups(num_features, self.groups)
 

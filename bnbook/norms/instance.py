@@ -23,10 +23,10 @@ class InstanceNorm(GroupNorm):
     def __init__(self, num_features: int, *, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__(num_features, groups=num_features, eps=eps, affine=affine)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def check_input(self, z: Tensor) -> None:
         if z.dim() == 2:
             raise NormError(
                 f"InstanceNorm takes (N, C, L) or (N, C, H, W), not {tuple(z.shape)}: it averages "
                 "over positions, and a dense layer has none. Use 'layer' or 'group'"
             )
-        return super().forward(z)
+        super().check_input(z)

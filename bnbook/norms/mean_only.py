@@ -17,7 +17,9 @@ class MeanOnlyBatchNorm(BatchNorm):
     and not used. Source: salimans2016weight, where it goes with weight normalization.
     """
 
-    def __init__(self, num_features: int, *, momentum: float = 0.1, affine: bool = True) -> None:
+    def __init__(
+        self, num_features: int, *, momentum: float | None = 0.1, affine: bool = True
+    ) -> None:
         super().__init__(num_features, momentum=momentum, affine=affine)
 
     def forward(self, z: Tensor) -> Tensor:

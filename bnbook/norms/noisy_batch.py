@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bnbook.counter import hashed, normal, uniform
-from bnbook.norms.base import register
+from bnbook.norms.base import number, register
 from bnbook.norms.batch import BatchNorm
 
 
@@ -37,11 +37,12 @@ class NoisyBatchNorm(BatchNorm):
         scale: float = 1.25,
         spread: float = 0.1,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine)
-        self.shift, self.scale, self.spread = shift, scale, spread
+        self.shift, self.scale = number("shift", shift), number("scale", scale)
+        self.spread = number("spread", spread)
         self.register_buffer("noise_key", torch.tensor(0))
 
     population_map = BatchNorm.population_map

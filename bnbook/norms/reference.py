@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from bnbook.norms.base import NormError, register
+from bnbook.norms.base import NormError, register, whole
 from bnbook.norms.batch import BatchNorm, standardise
 
 
@@ -29,11 +29,11 @@ class ReferenceBatchNorm(BatchNorm):
         *,
         reference_size: int | None = None,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine)
-        if reference_size is not None and reference_size < 1:
+        if reference_size is not None and whole("reference_size", reference_size) < 1:
             raise NormError(f"reference_size is {reference_size}; give 1 example or more, or None")
         self.reference_size = reference_size
 

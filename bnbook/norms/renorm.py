@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bnbook.norms.affine import per_channel
-from bnbook.norms.base import NormError, register
+from bnbook.norms.base import NormError, number, register, whole
 from bnbook.norms.batch import BatchNorm, moments, standardise, values_per_channel
 
 
@@ -36,15 +36,15 @@ class BatchRenorm(BatchNorm):
         d_max: float = 5.0,
         warmup: int = 100,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine)
-        if not r_max >= 1:
+        if not number("r_max", r_max) >= 1:
             raise NormError(f"r_max is {r_max}; r is clipped to [1/r_max, r_max], so r_max ≥ 1")
-        if not d_max >= 0:
+        if not number("d_max", d_max) >= 0:
             raise NormError(f"d_max is {d_max}; d is clipped to [−d_max, d_max], so d_max ≥ 0")
-        if warmup < 0:
+        if whole("warmup", warmup) < 0:
             raise NormError(f"warmup is {warmup}; it is a number of steps")
         self.r_max, self.d_max, self.warmup = r_max, d_max, warmup
 
@@ -86,10 +86,9 @@ class BatchRenorm(BatchNorm):
     @torch.no_grad()
     def _move_towards(self, mean: Tensor, var: Tensor) -> None:
         sigma = torch.sqrt(self.running_var + self.eps)
-        sigma += self.momentum * (torch.sqrt(var + self.eps) - sigma)
-        self.running_var.copy_(sigma.square() - self.eps)
-        self.running_mean.mul_(1 - self.momentum).add_(mean, alpha=self.momentum)
-        self.num_batches_tracked.add_(1)
+        self.running_var.copy_(sigma)
+        self.move_towards(mean, torch.sqrt(var + self.eps))
+        self.running_var.copy_(self.running_var.square() - self.eps)
 
     def extra_repr(self) -> str:
         bounds = f"r_max={self.r_max}, d_max={self.d_max}, warmup={self.warmup}"

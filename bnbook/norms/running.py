@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from bnbook.norms.affine import Affine
-from bnbook.norms.base import NormError, positive
+from bnbook.norms.base import NormError, number, positive
 
 
 class RunningNorm(Affine):
@@ -16,17 +17,22 @@ class RunningNorm(Affine):
 
     The spread is whatever the subclass normalises by, a variance or a covariance: it registers
     the buffer, hands out both moments in `statistics`, and says what the distance between two
-    means adds to the spread of their union in `spread_between`.
+    means adds to the spread of their union in `spread_between`. With momentum=None the running
+    moments are the plain mean of those of all batches, as in torch.
     """
 
     keeps_statistics = True
     running_mean: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, num_features: int, *, eps: float, momentum: float, affine: bool) -> None:
+    _version = 2  # torch's, since which its state_dict holds num_batches_tracked
+
+    def __init__(
+        self, num_features: int, *, eps: float, momentum: float | None, affine: bool
+    ) -> None:
         super().__init__(num_features, affine=affine)
-        if not 0 < momentum <= 1:
-            raise NormError(f"momentum is {momentum}; it must lie in (0, 1]")
+        if momentum is not None and not 0 < number("momentum", momentum) <= 1:
+            raise NormError(f"momentum is {momentum}; it must lie in (0, 1], or be None")
         self.eps = positive("eps", eps)
         self.momentum = momentum
         self.register_buffer("running_mean", torch.zeros(num_features))
@@ -42,10 +48,17 @@ class RunningNorm(Affine):
 
     @torch.no_grad()
     def move_towards(self, mean: Tensor, spread: Tensor) -> None:
-        """One step of the exponential moving average: running ← (1 − α)·running + α·batch."""
-        for running, batch in zip(self.statistics(), (mean, spread), strict=True):
-            running.mul_(1 - self.momentum).add_(batch.detach(), alpha=self.momentum)
+        """One step of the moving average, running ← (1 − α)·running + α·batch.
+
+        α is `momentum`; where that is None, one over the number of batches, this one included.
+        """
         self.num_batches_tracked.add_(1)
+        for running, batch in zip(self.statistics(), (mean, spread), strict=True):
+            if self.momentum is None:
+                share = 1 / self.num_batches_tracked.to(running.dtype)
+                running.add_((batch.detach() - running) * share)
+            else:
+                running.mul_(1 - self.momentum).add_(batch.detach(), alpha=self.momentum)
 
     @torch.no_grad()
     def pool(self, mean: Tensor, spread: Tensor, count: int) -> None:
@@ -66,6 +79,15 @@ class RunningNorm(Affine):
         """Back to mean 0, spread 1, no batches seen."""
         self.running_mean.zero_()
         self.num_batches_tracked.zero_()
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Tensor], prefix: str, local_metadata: dict[str, Any], *rest: Any
+    ) -> None:
+        """As in torch: one from before there was a num_batches_tracked leaves it as it is."""
+        version = local_metadata.get("version")
+        if version is None or version < 2:
+            state_dict.setdefault(f"{prefix}num_batches_tracked", self.num_batches_tracked)
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bnbook.norms.affine import Affine
-from bnbook.norms.base import NormError, positive, register
+from bnbook.norms.base import NormError, number, positive, register
 from bnbook.norms.weight_std import WEIGHT_EPS
 
 
@@ -31,19 +31,14 @@ class WeightNorm(Affine):
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, affine=affine)
-        if not 0 < gain < math.inf:
+        if not 0 < number("gain", gain) < math.inf:
             raise NormError(f"gain is {gain}; the length of a filter is a positive number")
         self.gain, self.weight_eps = gain, positive("weight_eps", weight_eps)
 
     def transform_weight(self, weight: Tensor) -> Tensor:
-        return fixed_length(weight, self.gain, self.weight_eps)
+        rows = weight.flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
+        scale = self.gain * torch.rsqrt(rows.square().sum(1, keepdim=True) + self.weight_eps)
+        return (rows * scale).view_as(weight).to(weight.dtype)
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, gain={self.gain}, weight_eps={self.weight_eps}"
-
-
-def fixed_length(weight: Tensor, length: float, eps: float) -> Tensor:
-    """length·v_o/√(‖v_o‖² + ε) for each filter v_o of weight (out, in, …)."""
-    rows = weight.flatten(1)
-    scale = length * torch.rsqrt(rows.square().sum(1, keepdim=True) + eps)
-    return (rows * scale).view_as(weight)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bnbook.norms.affine import Affine
-from bnbook.norms.base import NormError, positive, register
+from bnbook.norms.base import NormError, number, positive, register
 
 WEIGHT_EPS = 1e-8
 """ε of the weights: small beside the variance of any row of weights that is in use."""
@@ -37,7 +37,7 @@ class WeightStandardization(Affine):
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, affine=affine)
-        if gain != "fan-in" and (isinstance(gain, str) or not 0 < gain < math.inf):
+        if gain != "fan-in" and (isinstance(gain, str) or not 0 < number("gain", gain) < math.inf):
             raise NormError(f"gain is {gain!r}; it is a positive number or 'fan-in'")
         self.gain = gain
         self.weight_eps = positive("weight_eps", weight_eps)
@@ -53,14 +53,15 @@ class WeightStandardization(Affine):
 def standardised_filters(weight: Tensor, eps: float) -> Tensor:
     """(W_o − mean(W_o))/√(var(W_o) + ε) for each filter W_o of weight (out, in, …).
 
-    The variance is biased. One weight per filter is an error: it would always become 0.
+    The variance is biased, and of half precision taken in float32. One weight per filter is an
+    error: it would always become 0.
     """
     if weight[0].numel() < 2:
         raise NormError(
             f"a weight of shape {tuple(weight.shape)} has one number per filter, which "
             "standardisation would always turn into 0. Use another normaliser for this layer"
         )
-    rows = weight.flatten(1)
+    rows = weight.flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
     centred = rows - rows.mean(1, keepdim=True)
     var = centred.square().mean(1, keepdim=True)
-    return (centred * torch.rsqrt(var + eps)).view_as(weight)
+    return (centred * torch.rsqrt(var + eps)).view_as(weight).to(weight.dtype)

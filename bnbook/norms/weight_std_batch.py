@@ -22,7 +22,7 @@ class WeightStdBatchNorm(BatchNorm):
         *,
         weight_eps: float = WEIGHT_EPS,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine)

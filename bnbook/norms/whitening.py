@@ -7,7 +7,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from bnbook.norms.base import NormError
+from bnbook.norms.base import NormError, whole
 from bnbook.norms.group import check_groups
 from bnbook.norms.running import RunningNorm
 
@@ -36,11 +36,11 @@ class Whitening(RunningNorm):
         *,
         groups: int | None = None,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine)
-        self.groups = small_groups(num_features) if groups is None else groups
+        self.groups = small_groups(num_features) if groups is None else whole("groups", groups)
         check_groups(num_features, self.groups)
         self.group_size = num_features // self.groups
         identity = torch.eye(self.group_size)

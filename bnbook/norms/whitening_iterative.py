@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bnbook.norms.base import NormError, register
+from bnbook.norms.base import NormError, register, whole
 from bnbook.norms.whitening import Whitening
 
 
@@ -30,13 +30,13 @@ class IterativeWhitening(Whitening):
         iterations: int = 5,
         groups: int | None = None,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, groups=groups, eps=eps, momentum=momentum, affine=affine)
+        self.iterations = whole("iterations", iterations)
         if iterations < 1:
             raise NormError(f"iterations is {iterations}; Newton's iteration needs 1 or more")
-        self.iterations = iterations
 
     def inverse_root(self, cov: Tensor) -> Tensor:
         trace = cov.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
