@@ -263,6 +263,8 @@ def list_data(as_json: Json = False) -> None:
         here = "other files" if row["fault"] else "yes" if row["present"] else "no"
         cells.append((row["name"], *sizes, str(len(row["classes"])), here))
     show_table(("data set", "training", "test", "shape", "classes", "here"), [Group("", cells)])
+    for fault in filter(None, (row["fault"] for row in rows)):
+        show(fault)
     return show(f"Files are kept in {data.root()} (set by $BNBOOK_DATA).")
 
 

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -54,6 +55,8 @@ def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None
     """Let scikit-learn find a file on OpenML, in an empty data folder."""
     monkeypatch.setenv("BNBOOK_DATA", str(tmp_path))
     monkeypatch.setattr(glass_bng, "ROWS", ROWS)
+    small = replace(data.SOURCES["glass-bng"], train=56, test=14)
+    monkeypatch.setitem(data.SOURCES, "glass-bng", small)
 
     def start(content: bytes, md5: str | None = None, names: tuple[str, ...] = NAMES) -> None:
         def column(i: int, name: str) -> dict[str, str]:
