@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bnbook.diagnosis.base import HARM, Finding, Patient, listed, sign
-from bnbook.norms.from_torch import CumulativeBatchNorm
 
 SHARE = 0.02
 
@@ -14,7 +13,7 @@ def young_statistics(p: Patient) -> Finding | None:
     shares = {}
     for name, norm in p.remembering.items():
         batches = int(norm.num_batches_tracked)
-        if batches and not isinstance(norm, CumulativeBatchNorm):
+        if batches and norm.momentum is not None:
             shares[name] = ((1 - norm.momentum) ** batches, batches, norm.momentum)
     young = {name: each for name, each in shares.items() if each[0] > SHARE}
     if not young or not p.excess("train", "population", "precise").exceeds(HARM / 5):
