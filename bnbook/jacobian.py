@@ -170,6 +170,9 @@ def singular_values(jacobians: Float[Tensor, "*batch out in"]) -> Float[Tensor, 
     From the eigenvalues of JJᵀ or JᵀJ, whichever is smaller: three times as fast as a singular
     value decomposition, and values below 10⁻⁷ of the largest are not told from 0. `JacobianError`
     for one that is not finite.
+
+    >>> singular_values(torch.tensor([[0.0, 3.0], [-4.0, 0.0], [0.0, 0.0]]))
+    tensor([4., 3.], dtype=torch.float64)
     """
     j = jacobians.double()
     gram = j @ j.mT if j.shape[-2] <= j.shape[-1] else j.mT @ j

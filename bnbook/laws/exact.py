@@ -30,6 +30,13 @@ def batch_norm_backward(
     """∂L/∂z = (γ/√(σ² + ε))·(g − ḡ − x̂·mean(g·x̂)), with g = ∂L/∂BN(z) and means as in BN.
 
     Source: ioffe2015batch.
+
+    A gradient along the constant or along x̂ is lost:
+
+    >>> z = torch.tensor([[-1.0], [1.0]]).double()
+    >>> batch_norm_backward(z, torch.tensor([[3.0], [1.0]]).double(), torch.ones(1).double(), 0.0)
+    tensor([[0.],
+            [0.]], dtype=torch.float64)
     """
     mean, var = moments(z)
     x = standardise(z, mean, var, eps)
@@ -43,6 +50,10 @@ def batch_jacobian(z: Float[Tensor, " m"], eps: float, gamma: float = 1.0) -> Fl
 
     Times √(σ² + ε)/γ its singular values are 1 (m − 2 times), ρ = ε/(σ² + ε) and 0: it projects
     out the constant direction, and all but ρ of the direction of x̂.
+
+    >>> batch_jacobian(torch.tensor([-1.0, 1.0]), eps=1.0) * 2**0.5
+    tensor([[ 0.2500, -0.2500],
+            [-0.2500,  0.2500]])
     """
     m = len(z)
     var = z.var(correction=0)
@@ -52,7 +63,11 @@ def batch_jacobian(z: Float[Tensor, " m"], eps: float, gamma: float = 1.0) -> Fl
 
 
 def kept_share(var: Tensor, eps: float) -> Tensor:
-    """ρ = ε/(σ² + ε): what BN's backward pass leaves of a gradient along x̂."""
+    """ρ = ε/(σ² + ε): what BN's backward pass leaves of a gradient along x̂.
+
+    >>> kept_share(torch.tensor([0.0, 1.0, 3.0]), eps=1.0)
+    tensor([1.0000, 0.5000, 0.2500])
+    """
     return eps / (var + eps)
 
 
@@ -64,6 +79,9 @@ def scale_gauge(
     For a unit without bias before BN it is ρ·γ·∂L/∂γ exactly, with ρ = `kept_share` of the
     variance of what the unit gives: 0 for ε → 0, where the loss does not depend on the scale.
     Source: vanlaarhoven2017l2.
+
+    >>> scale_gauge(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[2.0, -1.0], [1.0, 1.0]]))
+    tensor([0., 7.])
     """
     return (weight * gradient).flatten(1).sum(1)
 
@@ -74,6 +92,12 @@ def curvature_gauge(loss: Callable[[Tensor], Tensor], w: Tensor) -> float:
     0 where the loss does not depend on the scale of w: ∇L(a·w) = ∇L(w)/a, differentiated by a at
     a = 1, says H·w = −∇L. So it is for weights before BN in training mode as ε → 0, and not in
     population mode, whose loss is another function.
+
+    >>> w = torch.tensor([3.0, 4.0]).double()
+    >>> curvature_gauge(lambda w: (w / w.norm())[0], w) < 1e-12  # the scale of w does nothing
+    True
+    >>> curvature_gauge(lambda w: w.square().sum(), w)  # a parabola: H·w = ∇L
+    2.0
     """
     gradient, product, *_ = jvp(grad(loss), (w,), (w,))
     return float(((product + gradient).norm() / gradient.norm()).detach())
@@ -125,6 +149,11 @@ def small_batch_law(m: int) -> Any:
     m = 4, and N(0, 1) as m grows. No value of any batch, Gaussian or not, is larger than √(m − 1).
     Returns a frozen distribution of scipy (`cdf`, `ppf`, `rvs`). Sources: thompson1935criterion
     for the law, samuelson1968how for the bound.
+
+    >>> float(small_batch_law(2).pmf(1)), [float(end) for end in small_batch_law(5).support()]
+    (0.5, [-2.0, 2.0])
+    >>> round(1 - 2 * float(small_batch_law(4).cdf(-1)), 4)  # uniform: 1/√3
+    0.5774
     """
     if m < 1:
         raise NormError(f"m is {m}; a batch holds 1 example or more")
@@ -143,6 +172,9 @@ def ema_lag(
     With running ← (1 − α)·running + α·μ_t, α = `momentum`, at t = 1, 2, …, and running_0 − μ_0 =
     `start`, the lag is start·(1 − α)^t − drift·((1 − α)/α)·(1 − (1 − α)^t): a start that is
     forgotten, and a delay that tends to (1 − α)/α steps.
+
+    >>> ema_lag(torch.tensor([0.0, 1.0, 1e4]), momentum=0.1, drift=1.0)  # tends to −0.9/0.1
+    tensor([ 0.0000, -0.9000, -9.0000])
     """
     forgotten = (1 - momentum) ** steps
     return start * forgotten - drift * (1 - momentum) / momentum * (1 - forgotten)
@@ -155,12 +187,20 @@ def effective_count(
 
     N·P²/Σ_pq R_pq for N independent examples whose P positions have the correlation matrix R, so
     that Var μ_B = σ²/(that): N·P for R = I, N for R = 1, N·P/(1 + (P − 1)·r) for one r throughout.
+
+    >>> float(effective_count(8, torch.eye(4))), float(effective_count(8, torch.ones(4, 4)))
+    (32.0, 8.0)
     """
     return examples * len(correlation) ** 2 / correlation.sum()
 
 
 def whitened_covariance(cov: Float[Tensor, "c c"], eps: float) -> Float[Tensor, "c c"]:
-    """(Σ + εI)⁻¹Σ: the covariance of a batch of covariance Σ after ZCA whitening."""
+    """(Σ + εI)⁻¹Σ: the covariance of a batch of covariance Σ after ZCA whitening.
+
+    >>> whitened_covariance(torch.diag(torch.tensor([1.0, 3.0])), eps=1.0)
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.7500]])
+    """
     regular = cov + eps * torch.eye(len(cov), dtype=cov.dtype)
     return regular.inverse() @ cov
 
@@ -172,6 +212,9 @@ def newton_variance(
 
     p ← (3p − p³·s)/2 from 1: after k steps about s·(9/4)^k while that is small, and then 1.
     Source: huang2019iterative.
+
+    >>> newton_variance(torch.tensor([1.0, 0.5]), iterations=1)  # p = (3 − s)/2
+    tensor([1.0000, 0.7812])
     """
     p = torch.ones_like(share)
     for _ in range(iterations):
@@ -187,6 +230,11 @@ def gradient_growth(activation: Callable[[Tensor], Tensor], gamma: float = 1.0) 
     divides by the standard deviation of what it was given, which is that of φ times the weights'
     scale. 1 for a linear layer, π/(π − 1) for relu, whatever γ. Integrated by the midpoint rule
     with a cell's edge at 0, where some activations have no derivative. Source: yang2019mean.
+
+    >>> round(gradient_growth(torch.relu), 4), round(math.pi / (math.pi - 1), 4)
+    (1.4669, 1.4669)
+    >>> round(gradient_growth(lambda x: 3 * x), 6)
+    1.0
     """
     edges = torch.linspace(-12, 12, 200_001, dtype=torch.float64)
     xi = (edges[1:] + edges[:-1]) / 2
@@ -202,6 +250,9 @@ def linear_growth(m: int) -> float:
 
     Of m − 1 directions BN's backward pass takes one, x̂, and E[1/σ_B²] exceeds 1/E[σ_B²] by
     (m − 1)/(m − 3) for Gaussian z. Infinite at m = 3; heavy-tailed, so slow to measure, near it.
+
+    >>> linear_growth(4), linear_growth(13)
+    (2.0, 1.1)
     """
     if m <= 3:
         raise ValueError(f"m is {m}; E[1/σ_B²] is finite for more than 3 examples")

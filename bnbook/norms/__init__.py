@@ -45,7 +45,14 @@ def get(name: str) -> type[Norm]:
 
 
 def make(name: str, num_features: int, **options: Any) -> Norm:
-    """A fresh normaliser for `num_features` channels: `make("batch", 100, momentum=0.01)`."""
+    """A fresh normaliser for `num_features` channels: `make("batch", 100, momentum=0.01)`.
+
+    >>> import torch
+    >>> make("batch", 1, eps=1e-12)(torch.tensor([[3.0], [7.0]])).flatten().tolist()
+    [-1.0, 1.0]
+    >>> make("layer", 2, eps=1e-12)(torch.tensor([[3.0, 7.0]])).flatten().tolist()
+    [-1.0, 1.0]
+    """
     kind = get(name)
     try:
         return kind(num_features, **options)

@@ -55,6 +55,10 @@ def standardised_filters(weight: Tensor, eps: float) -> Tensor:
 
     The variance is biased, and of half precision taken in float32. One weight per filter is an
     error: it would always become 0.
+
+    >>> standardised_filters(torch.tensor([[1.0, 3.0], [5.0, 5.0]]), eps=1e-12)
+    tensor([[-1.,  1.],
+            [ 0.,  0.]])
     """
     if weight[0].numel() < 2:
         raise NormError(

@@ -37,6 +37,10 @@ def inverse_square_root(a: Tensor, smallest: float = 0.0) -> Tensor:
     dividing by *sums* of roots. So `eigh` is applied to a constant, and each of two Newton steps
     on X a X = I, which change no value, adds one order of derivative: first and second
     derivatives are exact, third ones are not.
+
+    >>> inverse_square_root(torch.diag(torch.tensor([4.0, 0.25])))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 2.0000]])
     """
     finite = a.isfinite().all(-1).all(-1)[..., None, None]
     identity = torch.eye(a.shape[-1], dtype=a.dtype, device=a.device)

@@ -17,6 +17,9 @@ def share(successes: int, n: int, level: float = LEVEL) -> Interval:
 
     Limits that a one-sided binomial test at half of 1 − `level` does not exclude: it covers at
     least so often as it says, whatever the share. Source: clopper1934use.
+
+    >>> share(0, 8).estimate, round(share(0, 8).high, 4), round(1 - 0.025 ** (1 / 8), 4)
+    (0.0, 0.3694, 0.3694)
     """
     _counted(successes, n)
     limits = binomtest(successes, n).proportion_ci(level, method="exact")
@@ -27,6 +30,9 @@ def allowed_exceptions(n: int, level: float = LEVEL) -> float:
     """How many exceptions, as a share of all seeds, `n` equal outcomes in `n` seeds allow.
 
     The upper limit 1 − (1 − level)^(1/n) of a share of which 0 in n were seen: 0.31 for 8 seeds.
+
+    >>> round(allowed_exceptions(8), 2)
+    0.31
     """
     _counted(0, n)
     return 1 - (1 - level) ** (1 / n)
@@ -37,6 +43,11 @@ def sign_test(low: ArrayLike, bound: float = 0.0) -> float:
 
     `low` is one value for each seed, or the least that it can be; a value that is NaN, or on the
     bound, counts against. The exact binomial test of a half. Source: conover1999practical.
+
+    >>> sign_test([1.0, 2.0, 3.0, 4.0, 5.0])  # ½⁵
+    0.03125
+    >>> sign_test([1.0, float("nan")])
+    0.75
     """
     values = np.asarray(low, dtype=float)
     if values.size == 0:
@@ -49,6 +60,9 @@ def fisher(treatment: tuple[int, int], control: tuple[int, int]) -> float:
 
     Each is (successes, trials), and the trials of the two are independent.
     Source: fisher1935design.
+
+    >>> round(fisher((4, 4), (0, 4)), 6), round(1 / 70, 6)  # one table of 8 over 4
+    (0.014286, 0.014286)
     """
     for successes, n in (treatment, control):
         _counted(successes, n)

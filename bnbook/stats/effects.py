@@ -21,7 +21,13 @@ BOUND = "bound"
 
 
 def paired(values: xr.DataArray, treatment: str, control: str) -> xr.DataArray:
-    """`treatment` − `control` within each seed; dimension "arm" goes, the others stay."""
+    """`treatment` − `control` within each seed; dimension "arm" goes, the others stay.
+
+    >>> arms = {"arm": ["a", "b"]}
+    >>> values = xr.DataArray([[3.0, 5.0], [1.0, 4.0]], coords=arms, dims=("arm", "seed"))
+    >>> paired(values, "a", "b").values
+    array([2., 1.])
+    """
     return _minus(_arm(values, treatment), _arm(values, control))
 
 
@@ -35,6 +41,10 @@ def log_ratio(values: xr.DataArray, treatment: str, control: str) -> xr.DataArra
 
     A value of zero or less is a `StatsError`: its logarithm would pass for a diverged network.
     NaN stays NaN. Of values with a dimension "bound" (see `steps_to`) the ratio has one too.
+
+    >>> values = xr.DataArray([[2.0], [1.0]], coords={"arm": ["a", "b"]}, dims=("arm", "seed"))
+    >>> float(log_ratio(values, "a", "b")[0]) == float(np.log(2))
+    True
     """
     arms = [_arm(values, name) for name in (treatment, control)]
     for name, arm in zip((treatment, control), arms, strict=True):

@@ -64,6 +64,9 @@ def number(value: float, uncertainty: float = 0.0) -> str:
     The uncertainty keeps two digits when they are 10 to 35 and one otherwise, as the Particle
     Data Group rounds; without an uncertainty the value keeps three digits. Numbers that would
     need more than six decimals are written in powers of ten.
+
+    >>> number(-0.123456, 0.0123), number(3.14159, 0.5), number(2 / 3)
+    ('−0.123', '3.1', '0.667')
     """
     if uncertainty > 0 and math.isfinite(uncertainty) and math.isfinite(value):
         power = math.floor(math.log10(uncertainty))
@@ -101,7 +104,11 @@ def interval(values: ArrayLike, level: float = LEVEL) -> Interval:
 
 
 def is_skewed(values: ArrayLike) -> bool:
-    """Whether the sample skewness m₃/m₂^{3/2} of finite values is beyond ±1."""
+    """Whether the sample skewness m₃/m₂^{3/2} of finite values is beyond ±1.
+
+    >>> is_skewed([1, 2, 3, 4]), is_skewed([0, 0, 0, 0, 0, 0, 9])
+    (False, True)
+    """
     kept = np.asarray(values, dtype=float)
     return bool(kept.size > 2 and np.ptp(kept) > 0 and abs(skewness(kept)) > SKEWED)
 
@@ -112,7 +119,11 @@ def skewness(values: Cells) -> Cells:
 
 
 def t_quantile(level: float, n: int) -> float:
-    """What Student's t of `n` values exceeds, in size, with probability 1 − `level`."""
+    """What Student's t of `n` values exceeds, in size, with probability 1 − `level`.
+
+    >>> round(t_quantile(0.95, 5), 3), round(t_quantile(0.5, 2), 3)  # of Cauchy's law, 1
+    (2.776, 1.0)
+    """
     return float(-stdtrit(n - 1, (1 - level) / 2))
 
 
@@ -178,6 +189,10 @@ def median_interval(
     value that is NaN may lie anywhere.
     With n ≤ 5 no interval of two order statistics covers 95 %, and the limits are infinite.
     Source: conover1999practical.
+
+    >>> found = median_interval([5.0, 1.0, 2.0, 4.0, 3.0, 6.0])  # 2·½⁶ is left outside
+    >>> found.estimate, found.low, found.high
+    (3.5, 1.0, 6.0)
     """
     below = np.sort(np.where(np.isnan(_sample(low, level)), -math.inf, low))
     top = low if high is None else high
@@ -198,6 +213,9 @@ def ratio_of_means(part: ArrayLike, whole: ArrayLike, level: float = LEVEL) -> I
     `part` − r·`whole` from 0. Where `whole` itself cannot be told from 0 a share of it is nothing,
     and estimate and limits are NaN. Seeds where one of the two is not finite are left out.
     Source: fieller1954some.
+
+    >>> ratio_of_means([10.0, 11.0, 12.0], [20.0, 22.0, 24.0]).estimate
+    0.5
     """
     a, b = _sample(part, level), _sample(whole, level)
     if a.shape != b.shape:

@@ -120,6 +120,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     The k-th smallest of m is multiplied by m − k + 1, and none is less than a smaller one's.
     Source: holm1979simple.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
     """
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
@@ -133,6 +136,9 @@ def false_discoveries(p_values: Sequence[float], q: float = FDR) -> list[bool]:
     """Which of many p-values stand if at most a share `q` of those that stand may be by chance.
 
     The k smallest of m for the largest k with p_(k) ≤ k·q/m. Source: benjamini1995controlling.
+
+    >>> false_discoveries([0.01, 0.5, 0.03], q=0.05)
+    [True, False, True]
     """
     p = np.asarray(p_values, dtype=float)
     if p.size == 0:

@@ -25,6 +25,10 @@ def steps_to(values: xr.DataArray, target: float) -> xr.DataArray:
     step: between two looks the path is taken as straight in log(1 + step). A run that never
     reached it, diverged ones among them, took more than its last step, and how many is not known:
     low is its last step, high is infinite.
+
+    >>> path = xr.DataArray([0.0, 1.0, 2.0], coords={"step": [0, 3, 15]}, dims="step")
+    >>> steps_to(path, 1.5).values.round(6), steps_to(path, 3.0).values  # 8 is between 4 and 16
+    (array([7., 7.]), array([15., inf]))
     """
     if "step" not in values.dims or values.sizes["step"] < 2:
         raise StatsError(f"steps_to takes values at two steps or more; {values.name!r} has none")

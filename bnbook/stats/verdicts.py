@@ -220,6 +220,11 @@ def decide_identity(values: ArrayLike, tolerance: float) -> Decision:
 
     Proved if every residual is finite and |residual| ≤ `tolerance`; disproved if a finite one is
     larger; inconclusive if there is none, or some could not be measured and the rest hold.
+
+    >>> decide_identity([1e-9, -2e-9], tolerance=1e-6).verdict
+    'proved'
+    >>> decide_identity([1e-9, 0.1], tolerance=1e-6).verdict
+    'disproved'
     """
     if not (math.isfinite(tolerance) and tolerance >= 0):
         raise StatsError(f"tolerance is {tolerance}; it is a finite number, 0 or more")
