@@ -13,7 +13,7 @@ from bnbook.exercises import Behaviour, Called, Case, Design, Exercise, Function
 from bnbook.exercises._designs import differing
 from bnbook.experiments.covariate_shift import Cats
 from bnbook.nets import MLP
-from bnbook.stats import log_ratio
+from bnbook.stats import MIN_SEEDS, log_ratio
 from bnbook.train import Plan
 
 TITLE = "Covariate shift"
@@ -107,7 +107,7 @@ def clean_comparison(answer: Plan) -> str | None:
         return also
     if not (isinstance(none.net, MLP) and none.net.activation == "relu"):
         return "the question is about relu"
-    if len(answer.seeds) < 5:
+    if len(answer.seeds) < MIN_SEEDS:
         return f"{len(answer.seeds)} seeds cannot carry a verdict"
     watched = {probe.name for probe in answer.probes}
     if "gradient_shift" not in watched:

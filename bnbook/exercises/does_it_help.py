@@ -16,7 +16,7 @@ from bnbook.exercises._designs import differing
 from bnbook.nets import MLP
 from bnbook.outcomes.arms import by_norm
 from bnbook.outcomes.does_it_help import factor_study
-from bnbook.stats import paired
+from bnbook.stats import MIN_SEEDS, paired
 from bnbook.train import Plan, Tuned
 
 TITLE = "Does it help, and what decides?"
@@ -134,7 +134,7 @@ def batch_size_plan(answer: Plan) -> str | None:
         return "one learning rate does not suit all batch sizes: let each arm tune its own"
     if any(rate != rates[0] for rate in rates):
         return "the arms choose among different rates, or with different effort"
-    if len(answer.seeds) < 5:
+    if len(answer.seeds) < MIN_SEEDS:
         return f"{len(answer.seeds)} seeds cannot carry a verdict"
     if "accuracy" not in {probe.name for probe in answer.probes}:
         return "nothing in the plan measures accuracy"

@@ -14,6 +14,7 @@ from bnbook import experiments
 from bnbook.exercises import Behaviour, Called, Case, Design, Exercise, Function, Numeric, Unusable
 from bnbook.exercises._designs import differing
 from bnbook.laws import noise as laws
+from bnbook.stats import MIN_SEEDS
 from bnbook.train import Plan
 
 TITLE = "Regularization noise"
@@ -123,7 +124,7 @@ def fair_sizes(answer: Plan) -> str | None:
         return also
     if len(set(sizes)) < 3:
         return "three sizes of ghosts or more make a curve"
-    if len(answer.seeds) < 5:
+    if len(answer.seeds) < MIN_SEEDS:
         return f"{len(answer.seeds)} seeds cannot carry a verdict"
     if not {"loss", "accuracy"} & {probe.name for probe in answer.probes}:
         return "nothing in the plan measures how well the networks do"
