@@ -252,8 +252,9 @@ def _why(claim: Claim, verdict: Verdict, strata: Mapping[str, Decision]) -> str:
         return f"it holds in {_some(holds, total)}"
     if verdict in FAILS:
         return f"it fails in {_some(fails, total)}, and holds in {len(holds) or 'none'}"
-    if total == 1:
-        return next(iter(strata.values())).reason
+    reasons = {each.reason for each in strata.values()}
+    if len(reasons) == 1:
+        return reasons.pop() if total == 1 else f"{reasons.pop()}, in every setting"
     return f"it holds in {len(holds)} of {total} settings, fails in {len(fails)}, the rest is open"
 
 

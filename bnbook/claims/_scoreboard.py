@@ -242,30 +242,29 @@ grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));align-items:end}
 color:inherit;background:var(--pst-color-background,Canvas);border:1px solid currentColor;\
 border-radius:.25rem;padding:.25rem .4rem;min-width:0;width:100%}
 .bn-scoreboard button{width:auto;padding:.25rem .8rem}
-.bn-scoreboard table{border-collapse:collapse;width:100%;font-size:.92em}
-.bn-scoreboard tr>*{text-align:left;vertical-align:top;padding:.5rem .8rem .5rem 0;\
-background:none;border-top:1px solid var(--pst-color-border,#8886)}
-.bn-scoreboard tbody>tr{scroll-margin-top:5rem}
+.bn-scoreboard>table,.bn-scoreboard>table>tbody,.bn-scoreboard>table>thead{display:block;\
+width:100%;font-size:1em}
+.bn-scoreboard>table>*>tr:not([hidden]){display:grid;grid-template-columns:190px 1fr 8.5rem;\
+gap:.2rem .8rem;padding:.7rem 0;border-top:1px solid var(--pst-color-border,#8886);\
+scroll-margin-top:5rem;background:none}
+.bn-scoreboard>table>*>tr>*{border:0;padding:0;min-width:0;text-align:left;background:none;\
+vertical-align:top;font-size:.95em}
+.bn-scoreboard>table>*>tr>:nth-child(1){grid-area:1/1/auto/-1;font-size:1em}
+.bn-scoreboard>table>thead th:nth-child(1){display:none}
+.bn-scoreboard>table>thead th{font-weight:600;align-self:end}
 .bn-scoreboard .bn-muted{display:block;font-size:.9em;color:var(--pst-color-text-muted,inherit)}
 .bn-scoreboard .bn-forest{display:block;color:var(--bn-verdict,currentColor);\
 stroke:currentColor;fill:currentColor}
 .bn-scoreboard th .bn-forest{color:inherit;stroke:none;font-size:11px;font-weight:400}
-.bn-scoreboard td:nth-child(1){min-width:13rem}
-.bn-scoreboard td:nth-child(4){white-space:normal;min-width:6.5rem}
 .bn-scoreboard summary{cursor:pointer;font-size:.9em;color:var(--pst-color-text-muted,inherit)}
 .bn-scoreboard details p{margin:.3rem 0}
 .bn-scoreboard details code{overflow-wrap:anywhere}
 .bn-scoreboard [hidden]{display:none}
-@media (max-width:60rem){
-.bn-scoreboard>table,.bn-scoreboard>table>tbody{display:block}
-.bn-scoreboard>table>thead{display:none}
-.bn-scoreboard>table>tbody>tr:not([hidden]){display:grid;grid-template-columns:1fr auto;\
-gap:.2rem .8rem;padding:.7rem 0;border-top:1px solid var(--pst-color-border,#8886)}
-.bn-scoreboard>table>tbody>tr>td{border:0;padding:0;min-width:0}
-.bn-scoreboard>table>tbody>tr>td:nth-child(1){grid-area:1/1/auto/-1}
-.bn-scoreboard>table>tbody>tr>td:nth-child(2){grid-area:2/1}
-.bn-scoreboard>table>tbody>tr>td:nth-child(4){grid-area:2/2;text-align:right}
+@media (max-width:40rem){
+.bn-scoreboard>table>*>tr:not([hidden]){grid-template-columns:1fr auto}
 .bn-scoreboard>table>tbody>tr>td:nth-child(3){grid-area:3/1/auto/-1}
+.bn-scoreboard>table>tbody>tr>td:nth-child(4){grid-area:2/2;text-align:right}
+.bn-scoreboard>table>thead th:nth-child(n+3){display:none}
 }
 """
 

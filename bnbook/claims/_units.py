@@ -30,7 +30,7 @@ class Unit:
         estimate, low, high = (
             number(value, width) for value in (ends.estimate, ends.low, ends.high)
         )
-        stated = f"{estimate} {self.after}".rstrip()
+        stated = self._counted(estimate)
         if effect.n == 1:
             return f"{stated} (1 seed, no interval)"
         if effect.low == effect.high:
@@ -43,7 +43,12 @@ class Unit:
 
     def amount(self, value: float) -> str:
         """One number with its unit: a smallest effect that matters."""
-        return f"{number(self.shown(value))} {self.after}".rstrip()
+        return self._counted(number(self.shown(value)))
+
+    def _counted(self, text: str) -> str:
+        """A number with its words, of which there is one point where there is one."""
+        after = "point" if self.after == "points" and text.lstrip("−") == "1" else self.after
+        return f"{text} {after}".rstrip()
 
 
 def unit(name: str) -> Unit:
