@@ -22,6 +22,10 @@ PROBES = (
     "gradient_sum",
     "effective_smoothness",
     "relative_loss",
+    "sphere_variation",
+    "sphere_change",
+    "sphere_smoothness",
+    "sphere_relative_loss",
     "directional_sharpness",
 )
 

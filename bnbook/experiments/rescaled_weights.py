@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from bnbook import data, probes
+from bnbook.data.dealt import Dealt
 from bnbook.factors import crossed
 from bnbook.nets import MLP
 from bnbook.probes.curvature import MEASURES, fixed_batches, mean_loss, ritz
@@ -43,7 +44,8 @@ def measure(settings: Rescaling, seed: int) -> xr.Dataset:
     )
     for _ in range(settings.steps):
         trained.step()
-    s = scaled(trained.snapshot(), settings.factors)
+    everyone = Dealt.of(data.load(settings.data), [seed] * len(settings.factors))
+    s = replace(scaled(trained.snapshot(), settings.factors), data=everyone)
     found = torch.stack([ritz(s, "training", each).largest for each in MEASURES])
     losses = fixed_losses(s)
     change = losses / losses[settings.factors.index(1.0)] - 1
@@ -79,9 +81,8 @@ def scaled(s: probes.Snapshot, factors: tuple[float, ...]) -> probes.Snapshot:
 @torch.no_grad()
 def fixed_losses(s: probes.Snapshot) -> Tensor:
     """Loss (member,) over the batches on which curvature is measured."""
-    batches = fixed_batches(s)
-    return vmap(lambda params, buffers: mean_loss(s.loss, params, buffers, batches))(
-        s.params, s.buffers
+    return vmap(lambda params, buffers, x, y: mean_loss(s.loss, params, buffers, (x, y)))(
+        s.params, s.buffers, *fixed_batches(s)
     )
 
 

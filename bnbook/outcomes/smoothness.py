@@ -41,13 +41,13 @@ def while_training(values: xr.DataArray) -> xr.DataArray:
     return average(values.isel(step=slice(1, None)))
 
 
-def longest_step(relative: xr.DataArray) -> xr.DataArray:
-    """The largest α up to which L(θ − αg)/L(θ) stays at or below 1, over `step_size`.
+def longest_step(relative: xr.DataArray, over: str = "step_size") -> xr.DataArray:
+    """The largest step along `over` up to which the relative loss stays at or below 1.
 
     Between two step sizes it is interpolated in the logarithms of both; a loss that never gets
-    worse within the grid gives the largest α of the grid, one that always is the smallest.
+    worse within the grid gives the largest of the grid, one that always is the smallest.
     """
-    grid = np.log(relative.step_size.values)
+    grid = np.log(relative[over].values)
 
     def crossing(row: np.ndarray) -> float:
         if np.isnan(row).any():
@@ -60,7 +60,7 @@ def longest_step(relative: xr.DataArray) -> xr.DataArray:
         return float(np.exp(grid[k - 1] + (grid[k] - grid[k - 1]) * -low / (high - low)))
 
     return xr.apply_ufunc(
-        crossing, relative, input_core_dims=[["step_size"]], vectorize=True, dask="forbidden"
+        crossing, relative, input_core_dims=[[over]], vectorize=True, dask="forbidden"
     )
 
 
@@ -80,10 +80,10 @@ def smaller(measure: Callable[[xr.Dataset], xr.DataArray]) -> Callable[[xr.Datas
 
 
 def longer_steps(record: xr.Dataset) -> xr.DataArray:
-    """How many times longer the longest step that does no harm is with BN, as a logarithm."""
-    relative = by_network(record).relative_loss
+    """How many times further filters can turn without harm with BN, as a logarithm."""
+    relative = by_network(record).sphere_relative_loss
     early = relative.sel(step=slice(1, FIRST_MINIBATCHES))
-    return by_setting(log_ratio(average(longest_step(early)), "batch", "none"))
+    return by_setting(log_ratio(average(longest_step(early, "turn")), "batch", "none"))
 
 
 def final_gap(record: xr.Dataset) -> xr.DataArray:
@@ -179,7 +179,7 @@ def better_predictor(record: xr.Dataset) -> xr.DataArray:
     return joined(more, "rivals", "measure", "interval", between=" against drift in ")
 
 
-less_variation = smaller(lambda record: record.loss_variation)
-less_change = smaller(lambda record: record.gradient_change.max("multiple", skipna=False))
-smaller_beta = smaller(lambda record: record.effective_smoothness)
+less_variation = smaller(lambda record: record.sphere_variation)
+less_change = smaller(lambda record: record.sphere_change)
+smaller_beta = smaller(lambda record: record.sphere_smoothness)
 less_sharp = smaller(lambda record: record.sharpness.sel(measure="sphere", drop=True))

@@ -77,8 +77,8 @@ def test_longer_steps_count_only_the_first_minibatches() -> None:
     relative = np.where(alphas > longest[:, None], 10.0, 0.1)
     values = np.broadcast_to(relative[:, None, None, None, :], (4, 3, 4, 2, 16)).copy()
     values[:, :, [0, 3]] = 0.5  # what comes before and after them
-    dims = ("arm", "seed", "step", "mode", "step_size")
-    made = record(relative_loss=(dims, values)).assign_coords(step_size=alphas)
+    dims = ("arm", "seed", "step", "mode", "turn")
+    made = record(sphere_relative_loss=(dims, values)).assign_coords(turn=alphas)
     effect = longer_steps(made)
     cell = math.log(GRID[1] / GRID[0])
     for network, ratio in (("flat", 4), ("deep", 8)):
