@@ -20,15 +20,26 @@ MOVED := $(shell made=$$(sed -n 's/^command = .* -m venv //p' $(VENV)/pyvenv.cfg
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book records html test test-pages lint types serve readme lock clean moved
+.PHONY: help book records check remeasure publish html test test-pages lint types serve readme lock clean moved
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-book: records html  ## train what is not yet measured, then build the HTML in _build/html/index.html
+book: records check html  ## measure what is not published, check a part of what is, build the HTML
 
 records: $(VENV)/book
 	$(BIN)/bnbook run --all
+
+check: $(VENV)/book  ## train the cheapest part of every published record anew, and compare
+	$(BIN)/python -m bnbook.publishing check
+
+remeasure: $(VENV)/book  ## train everything anew; says which verdicts differ from the published
+	$(BIN)/python -m bnbook.publishing remeasure
+
+publish: $(VENV)/book  ## what is stored in _build/records becomes what ships with the package
+	$(BIN)/bnbook run --all
+	$(BIN)/bnbook run --all --data fashion-5k
+	$(BIN)/python -m bnbook.publishing publish
 
 # A fresh environment on every build (--all), so that a broken reference fails the second one too.
 # Pages are executed when their cells changed, which Jupyter Book's cache sees, or the package, the
@@ -39,7 +50,7 @@ records: $(VENV)/book
 html: $(VENV)/book
 	@mkdir -p _build
 	$(BIN)/python -m bnbook.playground book/_static/playground/digits.js
-	@key=$$({ pwd; ls book; find bnbook -name '*.py' | sort | xargs cat; cat constraints.txt; \
+	@key=$$({ pwd; ls book; find bnbook -name '*.py' | sort | xargs cat; ls bnbook/published; cat constraints.txt; \
 	  $(BIN)/python -c 'from bnbook import environment as e; \
 	    print(e.scale(), e.records(), *sorted(e.records().glob("*.nc")))'; \
 	  } 2>/dev/null | git hash-object --stdin); \

@@ -56,6 +56,14 @@ def records() -> Path:
     return folder("BNBOOK_STORE") or (here / "_build" if here else _cache()) / "records"
 
 
+def published() -> Path:
+    """Return the folder of the records that ship with the package: `$BNBOOK_PUBLISHED`, or its own.
+
+    It is only read from; an empty folder makes whoever names it measure everything.
+    """
+    return folder("BNBOOK_PUBLISHED") or Path(__file__).resolve().parent / "published"
+
+
 def checkout() -> Path | None:
     """Return the checkout of the repository that this package lies in, or None if installed."""
     root = Path(__file__).resolve().parents[1]

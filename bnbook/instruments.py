@@ -23,6 +23,7 @@ from bnbook import experiments as questions
 from bnbook import norms as normalisers
 from bnbook import probes as instruments
 from bnbook.factors import names_of
+from bnbook.study import published
 
 _KEY = re.compile(r"(?<![\w`])[a-z][a-z0-9]*(?:19|20)\d\d[a-z0-9]+\b")
 
@@ -174,6 +175,23 @@ def records(scale: str | None = None) -> Page:
             )
         )
     return _table(("experiment", "arms × seeds", "data", "trained on", "time"), rows)
+
+
+def checked() -> Page:
+    """The parts of published records that were trained anew here, and how far they agreed."""
+    rows = [
+        (
+            f"`{each.experiment}`",
+            each.part,
+            "bit for bit" if each.deviation == 0 else f"{each.deviation:.2g}",
+            "yes" if each.agrees else "no: trained in full here",
+            f"{each.seconds:.1f} s",
+        )
+        for each in published.last_check()
+    ]
+    if not rows:
+        rows = [("none", "no record that ships was used", "", "", "")]
+    return _table(("experiment", "part", "deviation in spreads", "agrees", "time"), rows)
 
 
 def _documentation(thing: object) -> str:

@@ -56,8 +56,8 @@ class Store:
 
     @classmethod
     def default(cls) -> Store:
-        """The store of whoever names none: at `environment.records()`."""
-        return cls(environment.records())
+        """The store of whoever names none: at `environment.records()`, then what is published."""
+        return cls(environment.records(), (environment.published(),))
 
     def load(self, key: str) -> xr.Dataset | None:
         """The record of `key`, or None. What is damaged is not used, with a `DamagedRecord`.

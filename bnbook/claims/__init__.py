@@ -204,5 +204,5 @@ def _run(experiment: str, scale: str | None, data: str | None = None) -> xr.Data
     """Imported late: training needs torch, a ledger does not."""
     from bnbook import experiments
 
-    record: xr.Dataset = experiments.run(experiment, scale, data=data)
+    record: xr.Dataset = experiments.shown(experiment, scale, data)
     return record

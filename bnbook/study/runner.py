@@ -145,6 +145,7 @@ def _measured(
         "device": device,
         "wall_time_s": time.perf_counter() - started,
         "compute_time_s": sum(part.attrs["seconds"] for part in parts),
+        "part_seconds": json.dumps([round(part.attrs["seconds"], 3) for part in parts]),
         "key": origin.key(plan),
         **origin.attrs(experiment, plan),
         **provenance(),
@@ -163,13 +164,11 @@ class Origin:
     @classmethod
     def of(cls, experiment: Experiment, plan: Plan) -> Origin:
         """Origin of a plan: its data, and the files that define what it names."""
-        modules = {experiment.plan.__module__, *modules_of(plan)}
-        if plan.data:
-            modules.add("bnbook.data")
+        source = source_of(experiment, plan)
         if not plan.data:
-            return cls("none", source_digest(modules))
+            return cls("none", source)
         dataset = datasets.load(plan.data)
-        return cls(dataset.fingerprint, source_digest(modules), tuple(dataset.classes))
+        return cls(dataset.fingerprint, source, tuple(dataset.classes))
 
     def attrs(self, experiment: Experiment, plan: Plan) -> dict[str, str]:
         """What a record says of the experiment it is of."""
@@ -186,6 +185,12 @@ class Origin:
     def key(self, thing: Plan | Task) -> str:
         """Key of a plan's record or of a task's part."""
         return digest(describe(thing), self.fingerprint, self.source)
+
+
+def source_of(experiment: Experiment, plan: Plan) -> str:
+    """Digest of the source of whatever computes a plan's record."""
+    modules = {experiment.plan.__module__, *modules_of(plan)}
+    return source_digest(modules | {"bnbook.data"} if plan.data else modules)
 
 
 def modules_of(thing: object) -> Iterator[str]:

@@ -1,0 +1,164 @@
+"""Records that ship: publish them, check them, and measure everything anew.
+
+python -m bnbook.publishing publish     # what is stored here becomes what ships
+python -m bnbook.publishing check       # the cheapest part of each is trained anew, compared
+python -m bnbook.publishing remeasure   # everything is trained anew, verdicts are compared
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import xarray as xr
+
+from bnbook import claims, environment, experiments
+from bnbook.store import Store
+from bnbook.study import published
+from bnbook.study.base import USUAL, Experiment, Plan
+from bnbook.study.published import TOLERANCE, Check
+from bnbook.study.replacing import on_data, title
+from bnbook.study.runner import Origin
+
+CLOTHES = "fashion-5k"
+PUBLISHED = (("book", USUAL), ("book", CLOTHES))
+"""Scales and data sets of which every experiment's record ships."""
+
+
+def publish() -> list[str]:
+    """Publish every record of `PUBLISHED` that the store of this machine holds; say what lacks.
+
+    A record of another scale, which takes hours, is published where the store has it.
+    """
+    store, about, lines = Store(environment.records()), _about(), []
+    for experiment, scale, data, plan in _plans():
+        begins = title(experiment.name, plan, scale)
+        if not any(store.root.glob(f"{begins}--*.nc")) and (scale, data) not in PUBLISHED:
+            continue  # not even its data need be here
+        record = store.load(Origin.of(experiment, plan).key(plan))
+        if record is not None:
+            lines.append(published.publish(record, experiment.name, plan, about).name)
+        elif (scale, data) in PUBLISHED:
+            lines.append(f"missing: bnbook run {experiment.name} --scale {scale} --data {data}")
+    return lines
+
+
+def check(say: Callable[[str], object] = print) -> list[Check]:
+    """Train the cheapest part of every published record that this code would use, and compare.
+
+    A record whose part was found to agree on this machine before is not checked again.
+    What disagrees is trained in full into the store of this machine, which comes before what is
+    published, and said aloud. The report lies beside the records, for the page on the build.
+    """
+    checks, scale = [], environment.scale()
+    before = {each.key: each for each in published.last_check() if each.agrees}
+    for name in experiments.names():
+        experiment = experiments.get(name)
+        plan = experiment.plan(scale)
+        record = Store(environment.published()).load(Origin.of(experiment, plan).key(plan))
+        if record is None:
+            continue
+        found = before.get(record.attrs["key"]) or published.check(experiment, plan, record)
+        checks.append(found)
+        say(_line(found))
+        if not found.agrees:
+            experiments.run(name, scale, store=Store(environment.records()))
+    published.keep(checks)
+    say(f"{sum(c.agrees for c in checks)} of {len(checks)} parts agree with what was published")
+    return checks
+
+
+def _line(found: Check) -> str:
+    if found.deviation == 0:
+        return f"{found.experiment}: {found.part}: bit for bit as published"
+    far = f"{found.deviation:.2g} of the spread over seeds ({found.variable})"
+    if found.agrees:
+        return f"{found.experiment}: {found.part}: within {far}"
+    return (
+        f"WARNING: {found.experiment}: {found.part} deviates from what was published by {far}, "
+        f"more than {TOLERANCE}: it is trained in full here"
+    )
+
+
+def remeasure(say: Callable[[str], object] = print) -> list[tuple[str, str, str]]:
+    """Train everything anew, apart from all that is stored; claims whose verdict is another.
+
+    Each is (claim, published verdict, verdict here). Claims are weighed one by one, here and there.
+    """
+    scale = environment.scale()
+    fresh = Store(environment.records().parent / "remeasured")
+    was: dict[str, xr.Dataset | None] = {}
+    now: dict[str, xr.Dataset] = {}
+    differ: list[tuple[str, str, str]] = []
+    compared = 0
+    for claim_id, claim in claims.ledger().items():
+        name = claim.experiment
+        if name not in now:
+            was[name] = published.shipped(experiments.get(name), scale)
+            now[name] = experiments.run(name, scale, store=fresh)
+        here, before = claims.judge(claim_id, now[name]), was[name]
+        if before is None:
+            continue
+        there, compared = claims.judge(claim_id, before), compared + 1
+        if here.verdict != there.verdict:
+            differ.append((claim_id, there.verdict, here.verdict))
+            say(
+                f"{claim_id}: published {there.verdict}, {there.effect}; "
+                f"here {here.verdict}, {here.effect}"
+            )
+    say(f"{compared - len(differ)} of {compared} verdicts are those published")
+    return differ
+
+
+def _plans() -> Iterator[tuple[Experiment, str, str, Plan]]:
+    """Every plan of which a record may ship, each once."""
+    for name in experiments.names():
+        experiment = experiments.get(name)
+        for scale in experiments.SCALES:
+            if scale == "smoke":
+                continue
+            plan = experiment.plan(scale)
+            yield experiment, scale, USUAL, plan
+            if plan.data == USUAL:
+                yield experiment, scale, CLOTHES, on_data(plan, CLOTHES)
+
+
+def _about() -> dict[str, str]:
+    """What a published record says of where it was measured, besides its versions."""
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    )
+    return {
+        "commit": commit.stdout.strip() or "unknown",
+        "machine": f"{_processor()}, {os.cpu_count()} cores",
+    }
+
+
+def _processor() -> str:
+    """The processor's name, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def main(arguments: list[str]) -> None:
+    """Carry out the one command that is named."""
+    commands: dict[str, Callable[[], object]] = {
+        "publish": lambda: print("\n".join(publish())),
+        "check": check,
+        "remeasure": remeasure,
+    }
+    if len(arguments) != 1 or arguments[0] not in commands:
+        sys.exit(f"usage: python -m bnbook.publishing {'|'.join(commands)}")
+    commands[arguments[0]]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

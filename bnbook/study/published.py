@@ -1,0 +1,162 @@
+"""Records that ship with the package, and whether what is measured here agrees with them."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Hashable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from bnbook import environment
+from bnbook.record import describe
+from bnbook.store import Store, write_atomically
+from bnbook.study.base import Experiment, Plan
+from bnbook.study.replacing import on_data, title
+from bnbook.study.runner import perform, source_of
+
+TOLERANCE = 0.5
+"""Largest root mean square deviation from a published record, in standard deviations over seeds.
+
+On another processor the last bit differs, and training amplifies it; weights, data and their order
+are the same. Networks that had nothing in common would differ by √2 of that spread.
+"""
+
+REPORT = "spot-check.json"
+"""Where, beside the records, it is kept what the last check found."""
+
+CLOCKS = ("s", "ms", "µs", "ns")
+"""Units of what measures the machine, which no other one has to agree with."""
+
+
+def shipped(experiment: Experiment, scale: str, data: str | None = None) -> xr.Dataset | None:
+    """The published record of an experiment, whatever code computed it; None where there is none.
+
+    Its attribute `outdated` is 1 where plan or code have changed since it was measured. Nothing is
+    downloaded for it.
+    """
+    folder, plan = environment.published(), on_data(experiment.plan(scale), data)
+    begins = title(experiment.name, plan, scale)
+    for path in sorted(folder.glob(f"{begins}--*.nc")):
+        head, key, _ = path.stem.rsplit("--", 2)
+        record = Store(folder).load(key) if head == begins else None
+        if record is not None:
+            made = record.attrs["plan"], record.attrs["source"]
+            now = json.dumps(describe(plan), ensure_ascii=False), source_of(experiment, plan)
+            record.attrs["outdated"] = int(made != now)
+            return record
+    return None
+
+
+def publish(record: xr.Dataset, name: str, plan: Plan, about: dict[str, str]) -> Path:
+    """Put a record among those that ship, in the place of what was published of the same plan."""
+    folder, begins = environment.published(), title(name, plan, record.attrs["scale"])
+    older = [p for p in folder.glob(f"{begins}--*.nc") if p.stem.rsplit("--", 2)[0] == begins]
+    kept = record.copy()
+    kept.attrs = {**record.attrs, **about}
+    path = Store(folder).save(kept, begins, record.attrs["key"])
+    for each in older:
+        if each != path:
+            each.unlink(missing_ok=True)
+    return path
+
+
+@dataclass(frozen=True)
+class Check:
+    """A part of a published record, computed anew.
+
+    key         of the record
+    deviation   root mean square, in standard deviations over seeds, of the variable that deviates
+                most; 0 where every bit agrees
+    seconds     that the part took here, and that it took where it was published
+    """
+
+    key: str
+    experiment: str
+    data: str
+    part: str
+    deviation: float
+    variable: str
+    seconds: float
+    published_seconds: float
+    same_machine: bool
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the deviation is within `TOLERANCE`."""
+        return self.deviation <= TOLERANCE
+
+
+def check(experiment: Experiment, plan: Plan, record: xr.Dataset) -> Check:
+    """Compute the part of a record anew that took least time, and compare."""
+    seconds = json.loads(record.attrs["part_seconds"])
+    task = list(plan.tasks())[int(np.argmin(seconds))]
+    part = perform(task, "cpu")
+    found = deviations(part, record)
+    worst = max(found, key=lambda name: found[name], default="")
+    return Check(
+        record.attrs["key"],
+        experiment.name,
+        plan.data,
+        task.label,
+        found.get(worst, 0.0),
+        str(worst),
+        part.attrs["seconds"],
+        min(seconds),
+        record.attrs["platform"] == platform.platform(),
+    )
+
+
+def deviations(part: xr.Dataset, record: xr.Dataset) -> dict[Hashable, float]:
+    """Of each variable of a part the root mean square deviation, in the record's spread over seeds.
+
+    A value that is missing in one and not in the other deviates by one spread. Where all seeds
+    agree to rounding, so must the part: to 1e-5 of the value, else it deviates without bound.
+    """
+    found = {}
+    for name, new in part.data_vars.items():
+        if new.attrs.get("units") in CLOCKS or new.dtype.kind not in "fiub":
+            continue
+        old = record[name].astype(float)
+        spread = old.std("seed", ddof=1) if "seed" in old.dims else xr.zeros_like(old)
+        chosen = {d: new[d].values for d in new.dims if d in new.coords and d in old.coords}
+        was = old.sel(chosen).transpose(*new.dims)
+        spread = spread.sel({d: v for d, v in chosen.items() if d != "seed"})
+        wide = xr.broadcast(spread, was)[0].transpose(*new.dims)
+        found[name] = _deviation(new.values.astype(float), was.values, wide.values)
+    return found
+
+
+def _deviation(new: np.ndarray, was: np.ndarray, spread: np.ndarray) -> float:
+    same = (new == was) | (np.isnan(new) & np.isnan(was))
+    if same.all():
+        return 0.0
+    lost = np.isnan(new) != np.isnan(was)
+    gap = np.abs(new - was)
+    steady = ~(spread > 1e-9 * np.abs(was)) & ~same & ~lost
+    if (gap[steady] > 1e-5 * np.abs(was[steady]) + 1e-8).any():
+        return float("inf")
+    relative = np.zeros_like(gap)
+    varies = ~same & ~lost & ~steady
+    relative[varies] = gap[varies] / spread[varies]
+    relative[lost] = 1
+    return float(np.sqrt(np.mean(relative**2)))
+
+
+def keep(checks: list[Check]) -> None:
+    """Write down what a check found, beside the records of this machine."""
+    environment.records().mkdir(parents=True, exist_ok=True)
+    rows = [asdict(each) for each in checks]
+    write_atomically(environment.records() / REPORT, json.dumps(rows, indent=1).encode())
+
+
+def last_check() -> list[Check]:
+    """What the last check on this machine found; empty where there was none that can be read."""
+    try:
+        rows = json.loads((environment.records() / REPORT).read_text("utf-8"))
+        return [Check(**row) for row in rows]
+    except (OSError, ValueError, TypeError):
+        return []

@@ -1,0 +1,208 @@
+"""Records that ship: used when their key matches, checked by a part, shown with a mark if old."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from bnbook import claims, experiments, publishing
+from bnbook.experiments.covariate_shift import Cats
+from bnbook.study import published, runner
+from bnbook.study.published import TOLERANCE, deviations, shipped
+
+NAME = "covariate-shift"
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A store of one's own and a folder of what ships, both empty, and one small experiment."""
+    experiment = experiments.get(NAME)
+    cats = Cats(train_examples=100, test_examples=400)
+    plan = replace(experiment.plan("smoke"), seeds=tuple(range(8)), settings=cats)
+    small = replace(experiment, plan=lambda scale: plan)
+    monkeypatch.setattr(experiments, "get", lambda name: small)
+    monkeypatch.setattr(experiments, "names", lambda: [NAME])
+    own, ships = tmp_path / "own", tmp_path / "ships"
+    ships.mkdir()
+    monkeypatch.setenv("BNBOOK_STORE", str(own))
+    monkeypatch.setenv("BNBOOK_PUBLISHED", str(ships))
+    monkeypatch.setenv("BNBOOK_SCALE", "smoke")
+    return own, ships
+
+
+def measured_and_published() -> xr.Dataset:
+    plan = experiments.get(NAME).plan("smoke")
+    record = experiments.run(NAME, "smoke", progress=False)
+    published.publish(record, NAME, plan, {"commit": "abc", "machine": "a test"})
+    return record
+
+
+def emptied(folder: Path) -> None:
+    for path in folder.glob("*.nc"):
+        path.unlink()
+
+
+def test_a_published_record_whose_key_matches_is_used_and_nothing_is_trained(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = measured_and_published()
+    emptied(folders[0])
+    monkeypatch.setattr(runner, "perform", lambda *_: pytest.fail("it was trained"))
+    again = experiments.run(NAME, "smoke", progress=False)
+    xr.testing.assert_identical(again.drop_attrs(), record.drop_attrs())
+    assert again.attrs["commit"] == "abc"
+    assert not list(folders[0].glob("*.nc"))
+
+
+def test_a_record_of_other_seeds_is_not_taken_for_the_published_one(
+    folders: tuple[Path, Path],
+) -> None:
+    measured_and_published()
+    assert experiments.run(NAME, "smoke", seeds=[7, 8], progress=False).seed.values.tolist() == [
+        7,
+        8,
+    ]
+
+
+def test_publishing_again_leaves_one_file_and_touches_no_other(
+    folders: tuple[Path, Path],
+) -> None:
+    measured_and_published()
+    (folders[1] / "covariate-shift--smoke--fashion-5k--0--0.nc").write_bytes(b"another's")
+    measured_and_published()
+    assert len(list(folders[1].glob("*.nc"))) == 2
+
+
+def test_a_published_record_of_other_code_is_shown_and_marked(
+    folders: tuple[Path, Path],
+) -> None:
+    record = measured_and_published()
+    experiment = experiments.get(NAME)
+    found = shipped(experiment, "smoke")
+    assert found is not None
+    assert found.attrs["outdated"] == 0
+    old = record.assign_attrs(source="that of yesterday", key="0123456789abcdef")
+    published.publish(old, NAME, experiment.plan("smoke"), {})
+    found = shipped(experiment, "smoke")
+    assert found is not None
+    assert found.attrs["outdated"] == 1
+
+
+def test_what_takes_hours_is_shown_as_published_instead_of_being_trained(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = measured_and_published().assign_attrs(scale="paper", source="older")
+    published.publish(record, NAME, experiments.get(NAME).plan("paper"), {})
+    monkeypatch.setattr(runner, "perform", lambda *_: pytest.fail("it was trained"))
+    assert experiments.shown(NAME, "paper").attrs["outdated"] == 1
+
+
+def test_the_spot_check_finds_what_was_published_bit_for_bit(folders: tuple[Path, Path]) -> None:
+    measured_and_published()
+    emptied(folders[0])
+    said: list[str] = []
+    (found,) = publishing.check(said.append)
+    assert (found.deviation, found.agrees, found.experiment) == (0, True, NAME)
+    assert said[-1] == "1 of 1 parts agree with what was published"
+    (kept,) = published.last_check()
+    assert kept == found
+    assert kept.seconds > 0
+
+
+def test_what_was_checked_once_on_this_machine_is_not_checked_again(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured_and_published()
+    first = publishing.check(lambda _: None)
+    monkeypatch.setattr(published, "perform", lambda *_: pytest.fail("it was trained"))
+    assert publishing.check(lambda _: None) == first
+
+
+def test_a_part_that_disagrees_is_trained_in_full_with_a_warning(
+    folders: tuple[Path, Path],
+) -> None:
+    record = measured_and_published()
+    wrong = record.copy(deep=True)
+    wrong["accuracy"] = record.accuracy + 2 * record.accuracy.std("seed", ddof=1)
+    published.publish(wrong, NAME, experiments.get(NAME).plan("smoke"), {})
+    emptied(folders[0])
+    said: list[str] = []
+    (found,) = publishing.check(said.append)
+    assert not found.agrees
+    assert found.variable == "accuracy"
+    assert said[0].startswith("WARNING: covariate-shift")
+    used = experiments.run(NAME, "smoke", progress=False)
+    np.testing.assert_array_equal(used.accuracy, record.accuracy)
+
+
+def made(seeds: int = 8) -> xr.Dataset:
+    values = RNG.normal(size=(2, seeds, 50))
+    return xr.Dataset(
+        {"value": (("arm", "seed", "step"), values, {"units": "1"})},
+        {"arm": ["a", "b"], "seed": range(seeds), "step": range(50)},
+    )
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.1, 0.7])
+def test_a_deviation_is_in_standard_deviations_over_seeds(shift: float) -> None:
+    record = made()
+    part = record.sel(arm=["b"], seed=[1, 2])
+    part = part.assign(value=part.value + shift * record.value.std("seed", ddof=1).sel(arm=["b"]))
+    part["value"] = part.value.transpose("arm", "seed", "step")
+    assert deviations(part, record)["value"] == pytest.approx(shift)
+
+
+def test_networks_that_have_nothing_in_common_deviate_by_more_than_is_tolerated() -> None:
+    record, other = made(40), made(40)
+    found = deviations(other.isel(seed=slice(4)), record)["value"]
+    assert found == pytest.approx(2**0.5, rel=0.15)
+    assert found > 2 * TOLERANCE
+
+
+def test_where_all_seeds_agree_so_must_the_part_and_what_is_lost_counts() -> None:
+    record = made()
+    steady = record.assign(value=record.value * 0 + 3.0)
+    part = steady.sel(seed=[0])
+    assert deviations(part, steady)["value"] == 0
+    assert deviations(part + 1e-6, steady)["value"] == 0
+    assert deviations(part + 0.01, steady)["value"] == np.inf
+    lost = record.sel(seed=[0]).copy(deep=True)
+    lost.value[...] = np.nan
+    assert deviations(lost, record)["value"] == 1
+
+
+def test_clocks_are_not_compared() -> None:
+    record = made()
+    record.value.attrs["units"] = "ms"
+    slower = record.copy(deep=True)
+    slower.value[...] *= 2
+    assert deviations(slower, record) == {}
+
+
+def test_a_record_knows_the_seconds_of_each_of_its_parts(folders: tuple[Path, Path]) -> None:
+    record = experiments.run(NAME, "smoke", progress=False)
+    tasks = experiments.get(NAME).plan("smoke").tasks()
+    assert len(json.loads(record.attrs["part_seconds"])) == len(tasks)
+
+
+def test_measuring_anew_names_the_claims_whose_verdict_is_another(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = measured_and_published()
+    known = {k: c for k, c in claims.ledger().items() if c.experiment == NAME}
+    monkeypatch.setattr(claims, "ledger", lambda: known)
+    assert publishing.remeasure(lambda _: None) == []
+    wrong = record.copy(deep=True)
+    wrong["accuracy"] = wrong.accuracy * 0 + 0.5
+    published.publish(wrong, NAME, experiments.get(NAME).plan("smoke"), {})
+    said: list[str] = []
+    differ = publishing.remeasure(said.append)
+    assert {claim for claim, *_ in differ} <= set(known)
+    assert differ
+    assert said[-1] == f"{len(known) - len(differ)} of {len(known)} verdicts are those published"
