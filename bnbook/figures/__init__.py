@@ -13,6 +13,7 @@ from bnbook.figures.histogram import histogram
 from bnbook.figures.percentiles import percentiles
 from bnbook.figures.roc import roc
 from bnbook.figures.scatter import scatter
+from bnbook.figures.shares import shares
 
 __all__ = [
     "Drawing",
@@ -29,4 +30,5 @@ __all__ = [
     "percentiles",
     "roc",
     "scatter",
+    "shares",
 ]

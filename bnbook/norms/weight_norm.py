@@ -36,9 +36,14 @@ class WeightNorm(Affine):
         self.gain, self.weight_eps = gain, positive("weight_eps", weight_eps)
 
     def transform_weight(self, weight: Tensor) -> Tensor:
-        rows = weight.flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
-        scale = self.gain * torch.rsqrt(rows.square().sum(1, keepdim=True) + self.weight_eps)
-        return (rows * scale).view_as(weight).to(weight.dtype)
+        return fixed_length(weight, self.gain, self.weight_eps)
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, gain={self.gain}, weight_eps={self.weight_eps}"
+
+
+def fixed_length(weight: Tensor, length: float, eps: float) -> Tensor:
+    """length·v_o/√(‖v_o‖² + ε) for each filter v_o of weight (out, in, …)."""
+    rows = weight.flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
+    scale = length * torch.rsqrt(rows.square().sum(1, keepdim=True) + eps)
+    return (rows * scale).view_as(weight).to(weight.dtype)

@@ -17,7 +17,7 @@ CHANNELS = 6
 SHAPES = [(16, CHANNELS), (16, CHANNELS, 5), (16, CHANNELS, 4, 3)]
 KEEP_STATISTICS = [name for name in NAMES if norms.get(name).keeps_statistics]
 WITHOUT_EPS = {"none", "affine", "weight-std", "scaled-weight-std", "weight-norm"}
-EPS = [name for name in NAMES if name not in WITHOUT_EPS | {"mean-only", "dyt"}]
+EPS = [name for name in NAMES if name not in WITHOUT_EPS | {"mean-only", "weight-norm+mean", "dyt"}]
 NEED_POSITIONS = ("instance", "frn")
 STOP_GRADIENTS = ("detached",)  # whose derivative is not that of what they compute
 OWN_PARAMETERS = {"dyt": 1}  # beside γ and β
@@ -52,6 +52,7 @@ def test_the_registry_holds_every_normaliser_of_the_story() -> None:
         *("layer", "group", "instance", "weight-std", "weight-std+batch", "weight-std+group"),
         *("whitening-zca", "whitening-iterative", "rms", "dyt", "frn", "weight-norm"),
         *("mean-only", "variance-only", "detached", "reference", "scaled-weight-std"),
+        "weight-norm+mean",
     }
     assert story <= set(NAMES)
 

@@ -16,7 +16,7 @@ from bnbook.nets import MLP, VGG, ResNet
 FIXED_MAPS = [
     *("affine", "batch", "noisy-batch", "frozen", "renorm", "ghost", "weight-std"),
     *("weight-std+batch", "whitening-zca", "whitening-iterative", "weight-norm", "reference"),
-    *("mean-only", "variance-only", "detached", "scaled-weight-std"),
+    *("mean-only", "variance-only", "detached", "scaled-weight-std", "weight-norm+mean"),
 ]
 OF_THE_INPUT = ["layer", "group", "weight-std+group", "rms", "dyt"]
 

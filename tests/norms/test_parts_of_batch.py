@@ -137,3 +137,12 @@ def test_a_batch_without_its_reference_is_refused() -> None:
     assert norm.eval()(torch.randn(5, 3)).shape == (5, 3)
     with pytest.raises(NormError, match="reference_size is 0"):
         norms.make("reference", 3, reference_size=0)
+
+
+def test_weight_norm_under_mean_only_is_the_one_before_the_other() -> None:
+    both = norms.make("weight-norm+mean", 3, gain=1.5)
+    weight, x = torch.randn(3, 6), torch.randn(12, 6)
+    rows = weight / weight.norm(dim=1, keepdim=True)
+    z = 1.5 * x @ rows.T
+    found = both(F.linear(x, both.transform_weight(weight)))
+    torch.testing.assert_close(found, z - z.mean(0), rtol=1e-7, atol=1e-7)
