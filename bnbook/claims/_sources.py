@@ -29,6 +29,12 @@ NAMES = {
     "ghorbani2019investigation": "Ghorbani et al. 2019",
     "yao2020pyhessian": "Yao et al. 2020",
     "thompson1935criterion": "Thompson 1935",
+    "mishkin2016all": "Mishkin and Matas 2016",
+    "zhang2019fixup": "Zhang et al. 2019",
+    "salimans2016weight": "Salimans and Kingma 2016",
+    "frankle2021training": "Frankle et al. 2021",
+    "luo2019towards": "Luo et al. 2019",
+    "arora2019theoretical": "Arora et al. 2019",
 }
 """Author and year by BibTeX key."""
 

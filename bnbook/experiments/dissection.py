@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.func import functional_call
 
 from bnbook import data, norms
-from bnbook.data import Dataset, Split
-from bnbook.experiments.base import Comparison, Experiment
+from bnbook.data import Dataset, Portion, Split
 from bnbook.factors import Factors, crossed, name_of
 from bnbook.nets import MLP, Spec, WithReference
-from bnbook.nets.members import over_members
+from bnbook.nets.members import Tensors, over_members
+from bnbook.study import Comparison, Experiment
 from bnbook.train import (
     SGD,
     Clipped,
@@ -92,9 +92,10 @@ LEARNS = 0.5
 class Study:
     """How every arm trains: each seed at each of `rates`, watched after `looks` updates.
 
-    The rate of an arm is chosen on `tuning` seeds, which do not judge, by the last `aside`
-    training examples, on which nobody trains. Images are averaged over squares of 2 × 2. `specs`
-    are the networks of all arms: a record depends on their normalisers.
+    The rate of an arm is chosen on `tuning` seeds, which do not judge, by examples put aside that
+    neither train nor test any seed. `judges` is how many examples tell an accuracy. Images are
+    averaged over squares of 2 × 2. `specs` are the networks of all arms: a record depends on
+    their normalisers.
     """
 
     data: str
@@ -102,7 +103,6 @@ class Study:
     rates: tuple[float, ...]
     tuning: tuple[int, ...]
     batch_size: int = 32
-    aside: int = 250
     judges: int = 500
     specs: tuple[Spec, ...] = ()
 
@@ -127,18 +127,19 @@ def measure(study: Study, arm: Factors, seeds: tuple[int, ...], device: str = "c
     "frozen" are its own), and 0.1, that of chance, for a network that has diverged.
     """
     part = PARTS.get(arm["part"]) or PAIRS[arm["part"]]
-    kept, aside, judges = divided(study, device)
+    kept, aside = halved(data.load(study.data)).to(device).apart()
     everyone = (*study.tuning, *seeds)
     members = [Member(name_of(arm), seed, rate) for seed in everyone for rate in study.rates]
     population = Population(
         network(arm), part.rule, study.batch_size, members, kept, start=part.start
     )
+    judges = put_aside(population, aside), population.data.test
     shape = (len(everyone), len(study.rates))
     seen = []
     for look in study.looks:
         while population.steps_taken < look:
             population.step()
-        seen.append([right(population, each).view(shape) for each in (aside, judges)])
+        seen.append([right(population, each, study.judges).view(shape) for each in judges])
     validation, test = (torch.stack(each, dim=2) for each in zip(*seen, strict=True))
     best = int(validation[: len(study.tuning)].mean((0, 2)).argmax())
     test = test[len(study.tuning) :]
@@ -153,43 +154,45 @@ def measure(study: Study, arm: Factors, seeds: tuple[int, ...], device: str = "c
     )
 
 
-def divided(study: Study, device: str) -> tuple[Dataset, Split, Split]:
-    """What is trained on, what is put aside to choose a rate by, and the test examples."""
-    whole = data.load(study.data).to(device)
-    train, test = _halved(whole.train), _halved(whole.test)
-    kept = Split(train.x[: -study.aside], train.y[: -study.aside])
-    aside = Split(train.x[-study.aside :], train.y[-study.aside :])
-    judges = Split(test.x[: study.judges], test.y[: study.judges])
-    return replace(whole, train=kept, test=judges), aside, judges
+def halved(whole: Dataset) -> Dataset:
+    """The same pictures with half as many pixels a side, each the mean of four."""
+    train, test = (Split(F.avg_pool2d(s.x, 2), s.y) for s in (whole.train, whole.test))
+    pool = whole.pool and replace(whole.pool, x=F.avg_pool2d(whole.pool.x.float(), 2))
+    return replace(whole, train=train, test=test, pool=pool)
 
 
-def _halved(split: Split) -> Split:
-    return Split(F.avg_pool2d(split.x, 2), split.y)
+def put_aside(population: Population, aside: Dataset) -> Portion:
+    """What was put aside, as each member sees it: standardised by its own training examples."""
+    assert aside.pool is not None
+    rows = torch.arange(len(aside.pool), device=aside.pool.y.device)
+    shared = rows.expand(len(population.members), -1)
+    return replace(population.data.train, x=aside.pool.x, y=aside.pool.y, rows=shared)
 
 
 @torch.no_grad()
-def right(population: Population, split: Split) -> Tensor:
-    """Accuracy (member,) by precise statistics; that of chance for who has diverged."""
+def right(population: Population, portion: Portion, examples: int) -> Tensor:
+    """Accuracy (member,) on the first examples, by precise statistics; chance for the diverged."""
     net, buffers = population.net, population.buffers
-    frozen = any(isinstance(m, norms.get("frozen")) for m in net.modules())
-    if not frozen and any(isinstance(m, norms.Norm) and m.keeps_statistics for m in net.modules()):
+    layers = [m for m in net.modules() if isinstance(m, norms.Norm)]
+    if any(m.keeps_statistics and not isinstance(m, norms.get("frozen")) for m in layers):
         buffers = _precise(population)
 
-    def predicted(params: dict[str, Tensor], buffers: dict[str, Tensor]) -> Tensor:
-        return functional_call(net, (params, buffers), (split.x,))
+    def predicted(params: Tensors, buffers: Tensors, x: Tensor) -> Tensor:
+        return functional_call(net, (params, buffers), (x,))
 
+    x, y = portion[slice(examples)]
     with norms.using(net, "population"):
-        logits = over_members(net, predicted, (0, 0))(population.params, buffers)
-    found = (logits.argmax(-1) == split.y).float().mean(1)
+        logits = over_members(net, predicted, (0, 0, 0))(population.params, buffers, x)
+    found = (logits.argmax(-1) == y).float().mean(1)
     lost = population.diverged_at.isfinite() | ~logits.isfinite().flatten(1).all(1)
     return found.masked_fill(lost, 1 / len(population.data.classes)).cpu()
 
 
-def _precise(population: Population) -> dict[str, Tensor]:
+def _precise(population: Population) -> Tensors:
     """Buffers with the moments of the first training examples at the present weights."""
-    x = population.data.train.x[:KNOWN]
+    x, _ = population.data.train[slice(KNOWN)]
 
-    def pooled(params: dict[str, Tensor], buffers: dict[str, Tensor]) -> dict[str, Tensor]:
+    def pooled(params: Tensors, buffers: Tensors, x: Tensor) -> Tensors:
         own = {name: b.clone() for name, b in buffers.items()}
         functional_call(population.net, (params, own), (x,))
         return own
@@ -199,7 +202,7 @@ def _precise(population: Population) -> dict[str, Tensor]:
         for name, b in population.buffers.items()
     }
     with norms.using(population.net, "collect"):
-        return over_members(population.net, pooled, (0, 0))(population.params, fresh)
+        return over_members(population.net, pooled, (0, 0, 0))(population.params, fresh, x)
 
 
 def plan(scale: str) -> Comparison:

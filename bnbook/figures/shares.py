@@ -99,7 +99,7 @@ def _draw(canvas: Canvas, ax: Axes, at: int, each: Interval, xlim: Limits) -> No
     """One interval; an arrow at an end that lies beyond the axis."""
     ink: dict[str, Any] = {"color": canvas.theme.text}
     if not math.isfinite(each.estimate):
-        muted = {"color": canvas.theme.muted, "fontsize": points(SMALL)}
+        muted: dict[str, Any] = {"color": canvas.theme.muted, "fontsize": points(SMALL)}
         ax.text(0.5, at, "no gain to share", ha="center", va="center", **muted)
         return
     low, high = np.clip([each.low, each.high], *xlim)

@@ -53,7 +53,7 @@ def studied(record: xr.Dataset) -> xr.Dataset:
     arms = unfold(record, "network", "part")
     rates = np.log10(record["rate"])
     lowest = float(rates.min()) - 0.5
-    trains = xr.where(arms["by_rate"] >= LEARNS, rates, lowest).max("rate")
+    trains = rates.where(arms["by_rate"] >= LEARNS, lowest).max("rate")
     speed = arms["accuracy"].mean("step", skipna=False)
     found = xr.Dataset(
         {

@@ -7,10 +7,20 @@ import pytest
 import torch
 import xarray as xr
 
-from bnbook import norms
+from bnbook import data, norms
 from bnbook.experiments import dissection
-from bnbook.experiments.dissection import NETWORKS, PAIRS, PARTS, Study, divided, measure, network
+from bnbook.experiments.dissection import (
+    NETWORKS,
+    PAIRS,
+    PARTS,
+    Study,
+    halved,
+    measure,
+    network,
+    put_aside,
+)
 from bnbook.outcomes import the_answer
+from bnbook.train import SGD, Member, Population
 
 PLAN = dissection.plan("book")
 ALL = [*PARTS, *PAIRS]
@@ -53,16 +63,31 @@ def test_a_record_depends_on_the_normalisers_of_all_its_arms() -> None:
 
 
 def test_nobody_trains_on_what_chooses_a_rate_or_judges() -> None:
-    kept, aside, judges = divided(PLAN.settings, "cpu")
-    rows = [{tuple(x) for x in part.x.flatten(1).tolist()} for part in (kept.train, aside, judges)]
-    assert not rows[0] & rows[1]
-    assert not rows[0] & rows[2]
-    assert not rows[1] & rows[2]
+    kept, aside = halved(data.load(PLAN.settings.data)).apart()
+    arm = {"network": "3 ReLU layers", "part": "none"}
+    members = [Member("none", seed, 0.1) for seed in (0, 1)]
+    population = Population(network(arm), SGD(), 32, members, kept)
+    chosen = put_aside(population, aside)
+    for member in range(2):
+        portions = (population.data.train, population.data.test, chosen)
+        pictures = [portion.x[portion.rows[member]].flatten(1) for portion in portions]
+        train, test, apart = ({tuple(x) for x in part.tolist()} for part in pictures)
+        assert not train & test
+        assert not train & apart
+        assert not test & apart
     assert not set(PLAN.settings.tuning) & set(PLAN.seeds)
 
 
+def test_a_halved_picture_is_the_means_of_squares() -> None:
+    whole = data.load("mnist-5k")
+    small = halved(whole)
+    assert small.input_shape == (1, 14, 14)
+    corner = whole.pool.x[3, 0, 10:12, 14:16].double().mean()
+    assert float(small.pool.x[3, 0, 5, 7]) == pytest.approx(float(corner))
+
+
 def test_the_rate_is_chosen_by_the_tuning_seeds_alone() -> None:
-    study = Study("mnist-5k", (2, 4), (0.1, 1.0), (100,), aside=50, judges=50)
+    study = Study("mnist-5k", (2, 4), (0.1, 1.0), (100,), judges=50)
     arm = {"network": "3 ReLU layers", "part": "batch"}
     few, more = measure(study, arm, (0,)), measure(study, arm, (0, 1))
     assert few.tuned_rate.values == pytest.approx(more.tuned_rate.values[:1])
@@ -72,7 +97,7 @@ def test_the_rate_is_chosen_by_the_tuning_seeds_alone() -> None:
 
 
 def test_a_network_that_diverges_has_the_accuracy_of_chance() -> None:
-    study = Study("mnist-5k", (4,), (0.1, 1e20), (100,), aside=50, judges=50)
+    study = Study("mnist-5k", (4,), (0.1, 1e20), (100,), judges=50)
     found = measure(study, {"network": "3 ReLU layers", "part": "none"}, (0,))
     assert found.by_rate.values[0, 1] == pytest.approx(0.1)
     assert float(found.tuned_rate[0]) == pytest.approx(0.1)

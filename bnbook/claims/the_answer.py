@@ -1,0 +1,200 @@
+"""Claims of the chapter that takes batch normalization apart."""
+
+from __future__ import annotations
+
+from bnbook.claims import Claim
+from bnbook.outcomes import the_answer as outcomes
+
+TITLE = "The answer: a dissection"
+POSITION = 11
+QUESTION = "Which part of batch normalization does the work?"
+MATTERS = 0.02  # accuracy, on average over the looks
+HALF_DECADE = 0.25  # decades: half of the way from one rate of the grid to the next
+
+SPEED = (
+    "Speed is the test accuracy averaged over looks evenly spaced in the logarithm of the step, "
+)
+SPEED += "each arm at its own rate, chosen on other seeds by training examples put aside."
+TOLERANCE = "The highest of six learning rates, half a decade apart, at which a network ends with "
+TOLERANCE += "half of the test digits right."
+
+CLAIMS = (
+    Claim(
+        id="answer-1",
+        says="A good start is enough: weights standardised once, before training, are as fast as "
+        "batch normalization.",
+        source="mishkin2016all",
+        experiment="dissection",
+        statistic=outcomes.faster("good start", "batch"),
+        unit="accuracy",
+        matters=MATTERS,
+        kind="at-least",
+        stratified_by="network",
+        quantifier="all",
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-2",
+        says="Whether a good start is enough depends on the network.",
+        source="mishkin2016all, zhang2019fixup",
+        experiment="dissection",
+        statistic=outcomes.faster("good start", "batch"),
+        unit="accuracy",
+        matters=MATTERS,
+        stratified_by="network",
+        quantifier="by",
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-3",
+        says="Statistics must be taken anew at every step: those of the start, kept, are slower.",
+        source="ioffe2015batch",
+        experiment="dissection",
+        statistic=outcomes.faster("batch", "frozen"),
+        unit="accuracy",
+        matters=MATTERS,
+        stratified_by="network",
+        quantifier="all",
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-4",
+        says="Centring alone keeps more than half of what batch normalization gains in speed.",
+        source="salimans2016weight",
+        experiment="dissection",
+        statistic=outcomes.beyond_half("mean only"),
+        unit="accuracy",
+        matters=0.0,
+        stratified_by="network",
+        quantifier="all",
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-5",
+        says="Scaling alone keeps more than half of what batch normalization gains in speed.",
+        source="ioffe2015batch",
+        experiment="dissection",
+        statistic=outcomes.beyond_half("variance only"),
+        unit="accuracy",
+        matters=0.0,
+        stratified_by="network",
+        quantifier="all",
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-6",
+        says="The learned scale γ and shift β are not needed for speed.",
+        source="frankle2021training",
+        experiment="dissection",
+        statistic=outcomes.faster("no affine", "batch"),
+        unit="accuracy",
+        matters=MATTERS,
+        kind="at-least",
+        stratified_by="network",
+        quantifier="all",
+        note=SPEED + " The source asks the opposite: what γ and β can do alone.",
+    ),
+    Claim(
+        id="answer-7",
+        says="The gradient must flow through the batch's statistics.",
+        source="ioffe2015batch",
+        experiment="dissection",
+        statistic=outcomes.faster("batch", "no gradient"),
+        unit="accuracy",
+        matters=MATTERS,
+        stratified_by="network",
+        quantifier="all",
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-8",
+        says="The noise of the batch's statistics makes networks more accurate in the end.",
+        source="luo2019towards, ng2017why",
+        experiment="dissection",
+        statistic=outcomes.more_accurate("batch", "no noise"),
+        unit="accuracy",
+        matters=0.01,
+        stratified_by="network",
+        quantifier="all",
+        note="Test accuracy at the end, each arm at its own rate.",
+    ),
+    Claim(
+        id="answer-9",
+        says="Stable distributions do not matter: batch normalization with changing noise behind "
+        "it is as fast.",
+        source="santurkar2018how",
+        experiment="dissection",
+        statistic=outcomes.faster("unstable", "batch"),
+        unit="accuracy",
+        matters=MATTERS,
+        kind="at-least",
+        stratified_by="network",
+        quantifier="all",
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-10",
+        says="Weight normalization, which has no statistics, is as fast as batch normalization.",
+        source="salimans2016weight",
+        experiment="dissection",
+        statistic=outcomes.faster("weight norm", "batch"),
+        unit="accuracy",
+        matters=MATTERS,
+        kind="at-least",
+        stratified_by="network",
+        quantifier="all",
+        note=SPEED + " Filters start with the length of the other arms', without a look at data.",
+    ),
+    Claim(
+        id="answer-11",
+        says="It is the growing length of the weights that lets batch normalization bear high "
+        "learning rates.",
+        source="arora2019theoretical",
+        experiment="dissection",
+        statistic=outcomes.more_tolerant("batch", "batch with length fixed"),
+        unit="decades",
+        matters=HALF_DECADE,
+        stratified_by="network",
+        quantifier="all",
+        centre="median",
+        note=TOLERANCE,
+    ),
+    Claim(
+        id="answer-12",
+        says="Batch normalization bears higher learning rates than clipped gradients do.",
+        source="bjorck2018understanding",
+        experiment="dissection",
+        statistic=outcomes.more_tolerant("batch", "clipped"),
+        unit="decades",
+        matters=HALF_DECADE,
+        stratified_by="network",
+        quantifier="all",
+        centre="median",
+        note=TOLERANCE + " The gradient's norm is clipped at 1.",
+    ),
+    Claim(
+        id="answer-13",
+        says="The batch is not needed: layer normalization is as fast.",
+        source="ba2016layer",
+        experiment="dissection",
+        statistic=outcomes.faster("layer", "batch"),
+        unit="accuracy",
+        matters=MATTERS,
+        kind="at-least",
+        stratified_by="network",
+        quantifier="all",
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-14",
+        says="Two parts together are faster than each alone.",
+        source="salimans2016weight",
+        experiment="dissection",
+        statistic=outcomes.together,
+        unit="accuracy",
+        matters=MATTERS,
+        stratified_by="pair",
+        quantifier="any",
+        note=SPEED + " Beyond the better of the two, in the network where the pair was tried.",
+    ),
+)
