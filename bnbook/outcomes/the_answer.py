@@ -51,7 +51,7 @@ def studied(record: xr.Dataset) -> xr.Dataset:
     accuracy    on test examples at the end
     """
     arms = unfold(record, "network", "part")
-    rates = np.log10(record["rate"])
+    rates = xr.DataArray(np.log10(record["rate"]))
     lowest = float(rates.min()) - 0.5
     trains = rates.where(arms["by_rate"] >= LEARNS, lowest).max("rate")
     speed = arms["accuracy"].mean("step", skipna=False)
