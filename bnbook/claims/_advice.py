@@ -8,6 +8,7 @@ from typing import Any
 
 from bnbook.claims._claim import ClaimError
 from bnbook.claims._judgement import Judgement
+from bnbook.claims._page import decision_table
 from bnbook.claims._units import unit
 from bnbook.stats import Interval, Verdict
 from bnbook.stats.quantifiers import FAILS, HOLDS
@@ -100,8 +101,6 @@ class DecisionTable:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from bnbook.claims._page import decision_table  # which knows what a row is
-
         return decision_table(self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bnbook.claims._claim import Claim
+from bnbook.claims._page import verdict_box
 from bnbook.claims._sources import author_year
 from bnbook.claims._units import unit
 from bnbook.stats import (
@@ -163,8 +164,6 @@ class Judgement:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from bnbook.claims._page import verdict_box  # which knows what a judgement is
-
         return verdict_box(self)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:

@@ -7,16 +7,21 @@ variable `--bn-verdict` on `.bn-verdict-supported` and its like.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from html import escape
+from typing import TYPE_CHECKING
 
-from bnbook.claims._advice import DecisionTable
 from bnbook.claims._claim import Claim
-from bnbook.claims._judgement import Judgement
 from bnbook.claims._sources import author_year
-from bnbook.claims._table import Table, tally
 from bnbook.claims._units import measured_in, unit
 from bnbook.stats import LEVEL, Verdict
 from bnbook.stats.quantifiers import FAILS, HOLDS
+
+if TYPE_CHECKING:  # what is drawn imports how it is drawn, and not the other way round
+    from bnbook.claims._advice import DecisionTable
+    from bnbook.claims._judgement import Judgement
+    from bnbook.claims._table import Table
 
 SIGNS: dict[Verdict, str] = {
     "supported": "✓",
@@ -115,6 +120,12 @@ def brief(table: Table) -> str:
         f'<table style="{TABLE}">{_head(("Chapter", "Claims", "Verdicts"))}'
         f"<tbody>{rows}</tbody></table></div>"
     )
+
+
+def tally(judgements: Iterable[Judgement]) -> str:
+    """`3 supported, 2 reversed`, most frequent first."""
+    counts = Counter(each.verdict for each in judgements)
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
 
 
 def _line(table: Table, name: str) -> str:

@@ -15,9 +15,9 @@ import json
 import math
 from collections.abc import Callable, Iterable
 from html import escape
+from typing import TYPE_CHECKING
 
 import bnbook
-from bnbook.claims._judgement import Judgement
 from bnbook.claims._page import (
     anchor,
     cited,
@@ -27,8 +27,11 @@ from bnbook.claims._page import (
     verdict_word,
 )
 from bnbook.claims._sources import LETTERS, author_year
-from bnbook.claims._table import Table
 from bnbook.stats import number
+
+if TYPE_CHECKING:
+    from bnbook.claims._judgement import Judgement
+    from bnbook.claims._table import Table
 
 WIDTH, HEIGHT, FAR = 180, 26, 300.0
 """Pixels of a forest plot, and the effect, in units of what matters, at which its axis ends."""

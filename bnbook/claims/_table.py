@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from bnbook.claims._judgement import Judgement
+from bnbook.claims._page import brief, tally
+from bnbook.claims._scoreboard import scoreboard
 from bnbook.stats import Verdict, false_discoveries
 
 
@@ -88,8 +89,6 @@ class Table:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from bnbook.claims._scoreboard import scoreboard
-
         return scoreboard(self)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
@@ -113,15 +112,7 @@ class Brief:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        from bnbook.claims._page import brief
-
         return brief(self.table)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
-
-
-def tally(judgements: Iterable[Judgement]) -> str:
-    """`3 supported, 2 reversed`, most frequent first."""
-    counts = Counter(each.verdict for each in judgements)
-    return ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
