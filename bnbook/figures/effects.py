@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from bnbook.claims import Judgement
+from bnbook.claims._units import unit
 from bnbook.figures.canvas import LINE, SMALL, Canvas, header, render
 from bnbook.figures.figure import Figure
 from bnbook.figures.scales import Plain
@@ -56,7 +57,7 @@ class _Row:
         """The effect in its own unit with its interval, and under it the seeds it rests on."""
         if not self.effect.n:
             return stated(self.effect)
-        return f"{stated(self.effect)} {self.unit}".rstrip() + f"\nn = {self.effect.n}"
+        return f"{unit(self.unit).interval(self.effect)}\nn = {self.effect.n}"
 
 
 def effects(judgements: Iterable[Judgement]) -> Figure:

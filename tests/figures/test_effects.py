@@ -31,7 +31,7 @@ def judged(
 
 def test_words_give_claim_effect_interval_seeds_and_verdict() -> None:
     alt = figures.effects([judged(Interval(0.5, 0.4, 0.6, 12), "supported")]).alt
-    assert "demo-1 (It helps): 0.50 [0.40, 0.60] accuracy, n = 12, supported." in alt
+    assert "demo-1 (It helps): 50 points, 40 to 60, n = 12, supported." in alt
     assert "±0.1 accuracy" in alt
 
 
@@ -52,7 +52,7 @@ def test_claims_in_different_units_share_an_axis_of_what_matters() -> None:
         ]
     ).alt
     assert "the smallest effect that matters to each" in alt
-    assert "σ, n = 9, reversed" in alt
+    assert "−9.0 σ, −11.0 to −8.0, n = 9, reversed" in alt
 
 
 def test_strata_have_rows_of_their_own() -> None:
@@ -68,8 +68,8 @@ def test_strata_have_rows_of_their_own() -> None:
         strata=strata,
     )
     alt = figures.effects([both]).alt
-    assert "activation relu: −0.50 [−0.60, −0.40] accuracy, n = 8, reversed." in alt
-    assert "activation tanh: 0.70 [0.60, 0.80] accuracy, n = 8, supported." in alt
+    assert "activation relu: −50 points, −60 to −40, n = 8, reversed." in alt
+    assert "activation tanh: 70 points, 60 to 80, n = 8, supported." in alt
 
 
 @pytest.mark.parametrize(
