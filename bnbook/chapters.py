@@ -2,9 +2,7 @@
 
 A package such as `bnbook.claims` holds a module for each chapter, named after its page with
 underscores for hyphens, which lists its members in one constant. Modules whose names begin with
-an underscore are no chapters. A module may also set `TITLE`, the chapter's title where it is not
-its name, `POSITION`, its number in the book, by which chapters are ordered, and `QUESTION`, what
-it asks, for the cover.
+an underscore are no chapters. `PAGES` is the one list of the chapters, in the order of the book.
 """
 
 from __future__ import annotations
@@ -18,6 +16,54 @@ from types import ModuleType
 from typing import Generic, TypeVar
 
 from bnbook.text import unknown
+
+PAGES: dict[str, tuple[str, str]] = {
+    "covariate-shift": (
+        "Covariate shift",
+        "Does BN work by keeping the inputs of each layer still?",
+    ),
+    "bn-math": (
+        "The mathematics of batch normalization",
+        "What follows from the formula alone, and what does not?",
+    ),
+    "does-it-help": (
+        "Does it help, and what decides?",
+        "Where does BN help, where does it not, and what decides?",
+    ),
+    "regularization-noise": (
+        "Regularization noise",
+        "Is it the noise of batch statistics that helps, as dropout would?",
+    ),
+    "jacobian-isometry": (
+        "Jacobian isometry and gradient flow",
+        "Does BN keep signals and gradients alive through the layers?",
+    ),
+    "smoothness": (
+        "Smoothness of the loss",
+        "Does BN make the loss smoother, and is that why it trains faster?",
+    ),
+    "learning-rate": (
+        "The rate that BN sets",
+        "What does a learning rate mean before a normaliser, and who sets it?",
+    ),
+    "small-batches": (
+        "Small-batch failure and its cures",
+        "What fails when batches are small or unfair, and what cures it?",
+    ),
+    "after-bn": (
+        "What came after, and what BN costs",
+        "Which of its successors match BN, and what is the price of it?",
+    ),
+    "clinic": (
+        "The clinic: your network, measured and diagnosed",
+        "Your network misbehaves. Is it the normalisation, and what do you do?",
+    ),
+    "the-answer": (
+        "The answer: a dissection",
+        "Which part of batch normalization does the work?",
+    ),
+}
+"""Title and question of each chapter by the name of its page; the table of contents follows it."""
 
 
 class ChapterError(ValueError):
@@ -60,10 +106,9 @@ def read(package: ModuleType, constant: str, kind: type[M]) -> list[Chapter[M]]:
         for found in pkgutil.iter_modules(package.__path__)
         if not found.name.startswith("_")
     ]
-    modules.sort(
-        key=lambda module: (getattr(module, "POSITION", len(modules) + 1), module.__name__)
-    )
     chapters = [_chapter(module, constant, kind) for module in modules]
+    places = {name: place for place, name in enumerate(PAGES)}
+    chapters.sort(key=lambda chapter: (places.get(chapter.name, len(places)), chapter.name))
     owners: dict[str, str] = {}
     for chapter in chapters:
         for member in chapter.members:
@@ -95,5 +140,5 @@ def _chapter(module: ModuleType, constant: str, kind: type[M]) -> Chapter[M]:
                 f"{file}: {constant} holds a {type(member).__name__}, not a {kind.__name__}"
             )
     name = module.__name__.rpartition(".")[2].replace("_", "-")
-    title = getattr(module, "TITLE", name.replace("-", " ").capitalize())
-    return Chapter(name, title, file, declared, getattr(module, "QUESTION", ""))
+    title, question = PAGES.get(name, (name.replace("-", " ").capitalize(), ""))
+    return Chapter(name, title, file, declared, question)

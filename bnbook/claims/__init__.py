@@ -1,7 +1,7 @@
 """The ledger: every claim of the book, where it comes from, and what the measurements say of it.
 
 One file a chapter: `covariate_shift.py` lists the claims of the page `covariate-shift` in
-`CLAIMS`, a tuple of `Claim`, and is found by itself. It may set `TITLE` and `POSITION`, see
+`CLAIMS`, a tuple of `Claim`, and is found by itself. Titles and order are in
 `bnbook.chapters`. Chapters, the scoreboard and `bnbook claims` all read this ledger.
 
     >>> print(judge("shift-1"))             # doctest: +SKIP

@@ -9,10 +9,6 @@ from bnbook.outcomes import bn_math as outcomes
 
 EXACT = 1e-12  # float64 rounding of a few hundred operations, with room to spare
 
-TITLE = "The mathematics of batch normalization"
-POSITION = 2
-QUESTION = "What follows from the formula alone, and what does not?"
-
 
 CLAIMS = (
     Claim(

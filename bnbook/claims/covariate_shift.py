@@ -7,11 +7,6 @@ import math
 from bnbook.claims import Claim
 from bnbook.outcomes import covariate_shift as outcomes
 
-TITLE = "Covariate shift"
-POSITION = 1
-QUESTION = "Does BN work by keeping the inputs of each layer still?"
-
-
 CLAIMS = (
     Claim(
         id="shift-1",

@@ -7,11 +7,6 @@ import math
 from bnbook.claims import Claim
 from bnbook.outcomes import does_it_help as outcomes
 
-TITLE = "Does it help, and what decides?"
-POSITION = 3
-QUESTION = "Where does BN help, where does it not, and what decides?"
-
-
 CLAIMS = (
     Claim(
         id="help-1",

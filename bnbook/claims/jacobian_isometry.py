@@ -7,11 +7,6 @@ import math
 from bnbook.claims import Claim
 from bnbook.outcomes import jacobian_isometry as outcomes
 
-TITLE = "Jacobian isometry and gradient flow"
-POSITION = 5
-QUESTION = "Does BN keep signals and gradients alive through the layers?"
-
-
 CLAIMS = (
     Claim(
         id="jac-1",

@@ -7,11 +7,6 @@ import math
 from bnbook.claims import Claim
 from bnbook.outcomes import regularization_noise as outcomes
 
-TITLE = "Regularization noise"
-POSITION = 4
-QUESTION = "Is it the noise of batch statistics that helps, as dropout would?"
-
-
 CLAIMS = (
     Claim(
         id="noise-1",

@@ -5,9 +5,6 @@ from __future__ import annotations
 from bnbook.claims import Advice, Claim
 from bnbook.outcomes import small_batches as outcomes
 
-TITLE = "Small-batch failure and its cures"
-POSITION = 7
-QUESTION = "What fails when batches are small or unfair, and what cures it?"
 MATTERS = 0.02  # accuracy
 
 FINAL = "Test accuracy by population statistics, after equally many examples, each arm at the best "

@@ -7,10 +7,6 @@ import math
 from bnbook.claims import Claim
 from bnbook.outcomes import smoothness as outcomes
 
-TITLE = "Smoothness of the loss"
-POSITION = 6
-QUESTION = "Does BN make the loss smoother, and is that why it trains faster?"
-
 GAUGE = (
     "By the directions of filters and in steps ‖Δw‖/‖w‖, which rescaling the weights before BN "
     "does not change; the source's own measures change with it. "

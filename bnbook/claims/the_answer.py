@@ -5,9 +5,6 @@ from __future__ import annotations
 from bnbook.claims import Claim
 from bnbook.outcomes import the_answer as outcomes
 
-TITLE = "The answer: a dissection"
-POSITION = 11
-QUESTION = "Which part of batch normalization does the work?"
 MATTERS = 0.02  # accuracy, on average over the looks
 HALF_DECADE = 0.25  # decades: half of the way from one rate of the grid to the next
 

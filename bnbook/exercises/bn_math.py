@@ -21,8 +21,6 @@ from bnbook.exercises import (
     Unusable,
 )
 
-TITLE = "The mathematics of batch normalization"
-POSITION = 2
 EPS = 0.1  # large enough that leaving it out, or putting it outside the root, shows
 BUGS = {
     "A": "biased variance",

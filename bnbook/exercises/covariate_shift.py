@@ -16,9 +16,6 @@ from bnbook.nets import MLP
 from bnbook.stats import MIN_SEEDS, log_ratio
 from bnbook.train import Plan
 
-TITLE = "Covariate shift"
-POSITION = 1
-
 
 def weights_of_widths() -> Iterator[Case]:
     """Importance weights between N(0, s²) and N(0, t²)."""

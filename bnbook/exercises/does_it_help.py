@@ -19,9 +19,6 @@ from bnbook.outcomes.does_it_help import factor_study
 from bnbook.stats import MIN_SEEDS, paired
 from bnbook.train import Plan, Tuned
 
-TITLE = "Does it help, and what decides?"
-POSITION = 3
-
 PAIRS = {
     "A": (("relu", "sgd", "none"), ("relu", "sgd", "batch")),
     "B": (("relu", "sgd", "none"), ("relu", "adam", "batch")),

@@ -16,8 +16,6 @@ from bnbook.exercises import Case, Exercise, Function, Numeric
 from bnbook.laws import gradient_growth
 from bnbook.outcomes.jacobian_isometry import nearer_to_one
 
-TITLE = "Jacobian isometry and gradient flow"
-POSITION = 5
 LAYERS = math.ceil(2 * math.log(1000) / math.log(math.pi / (math.pi - 1)))
 """Whole layers of relu and BN over which ‖∂L/∂z‖ grows a thousandfold."""
 

@@ -17,9 +17,6 @@ from bnbook.laws import noise as laws
 from bnbook.stats import MIN_SEEDS
 from bnbook.train import Plan
 
-TITLE = "Regularization noise"
-POSITION = 4
-
 
 def noise_of_a_variance() -> Iterator[Case]:
     """Var σ²_B/σ⁴ for independent values of kurtosis κ."""

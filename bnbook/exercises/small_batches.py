@@ -11,9 +11,6 @@ from bnbook import experiments
 from bnbook.exercises import Behaviour, Called, Case, Exercise, Function, Numeric, Unusable
 from bnbook.outcomes.small_batches import by_size
 
-TITLE = "Small-batch failure and its cures"
-POSITION = 7
-
 
 def renormalised() -> Iterator[Case]:
     """x̂·r + d of a batch, given the running mean and standard deviation and the bounds."""

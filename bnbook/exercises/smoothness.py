@@ -16,8 +16,6 @@ from bnbook.outcomes.arms import in_training
 from bnbook.outcomes.smoothness import by_network, of_the_source
 from bnbook.stats import log_ratio, restricted, steps_to
 
-TITLE = "Smoothness of the loss"
-POSITION = 6
 SCALES = torch.tensor([1.0, 3.0, 0.5, 2.0], dtype=torch.float64)
 
 

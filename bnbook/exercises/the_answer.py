@@ -13,8 +13,6 @@ from bnbook import experiments
 from bnbook.exercises import Case, Exercise, Function, Numeric
 from bnbook.outcomes.the_answer import studied
 
-TITLE = "The answer: a dissection"
-POSITION = 11
 NUMBER = "a number"
 
 

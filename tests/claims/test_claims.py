@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bnbook import claims, experiments
+from bnbook import chapters, claims, experiments
 from bnbook.chapters import ChapterError
 from bnbook.claims import ClaimError
 from bnbook.stats import MIN_SEEDS, interval, log_ratio, paired, steps_to
@@ -34,7 +34,6 @@ CHAPTER = '''
 from bnbook.claims import Claim
 from bnbook.stats import paired
 
-POSITION = {position}
 CLAIMS = tuple(
     Claim(
         id=claim_id,
@@ -329,20 +328,22 @@ def test_a_claim_that_no_measurement_could_decide_is_refused(
 
 
 def test_a_new_file_is_a_new_chapter_and_chapters_come_in_the_order_of_the_book(
-    chapter_folder: Path,
+    chapter_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(chapter_folder, "made_up_b", CHAPTER.format(ids=("b-2", "b-1"), position=1))
-    write(chapter_folder, "made_up_a", CHAPTER.format(ids=("a-1",), position=2))
+    monkeypatch.setattr(chapters, "PAGES", {"made-up-b": ("B", "Why?"), **chapters.PAGES})
+    write(chapter_folder, "made_up_b", CHAPTER.format(ids=("b-2", "b-1")))
+    write(chapter_folder, "made_up_a", CHAPTER.format(ids=("a-1",)))
     write(chapter_folder, "_machinery", "")
-    assert claims.chapter_names() == ["made-up-b", "made-up-a"]
-    assert list(claims.ledger()) == ["b-2", "b-1", "a-1"]
+    write(chapter_folder, "smoothness", CHAPTER.format(ids=("s-1",)))
+    assert claims.chapter_names() == ["made-up-b", "smoothness", "made-up-a"]
+    assert list(claims.ledger()) == ["b-2", "b-1", "s-1", "a-1"]
     assert list(claims.ledger("made-up-a")) == ["a-1"]
 
 
 def test_an_id_declared_twice_is_an_error_that_names_both_files(chapter_folder: Path) -> None:
-    write(chapter_folder, "made_up_c", CHAPTER.format(ids=("c-1",), position=2))
-    write(chapter_folder, "made_up_d", CHAPTER.format(ids=("d-1", "c-1"), position=1))
-    with pytest.raises(ChapterError, match=r"'c-1'.*made_up_d\.py.*made_up_c\.py"):
+    write(chapter_folder, "made_up_c", CHAPTER.format(ids=("c-1",)))
+    write(chapter_folder, "made_up_d", CHAPTER.format(ids=("d-1", "c-1")))
+    with pytest.raises(ChapterError, match=r"'c-1'.*made_up_c\.py.*made_up_d\.py"):
         claims.ledger()
 
 
