@@ -67,7 +67,7 @@ def catalogue(chapter: str | None = None) -> dict[str, Exercise]:
     return chapters.members(found, chapter)
 
 
-def get(exercise_id: str) -> Exercise:
+def get(exercise_id: Any) -> Exercise:
     """The exercise called `exercise_id`; an unknown one is an `ExerciseError` with the nearest."""
     known = catalogue()
     if not isinstance(exercise_id, str):
@@ -80,7 +80,7 @@ def get(exercise_id: str) -> Exercise:
     return known[exercise_id]
 
 
-def check(exercise_id: str, answer: Any = ...) -> Feedback:
+def check(exercise_id: Any, answer: Any = ...) -> Feedback:
     """Say whether `answer` is right, and if not what is off, with one hint more each time.
 
     The stub `...` and None are "not attempted yet". They count for nothing, and neither does an

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bnbook import chapters, check, exercises
-from bnbook.exercises import Behaviour, Case, Exercise, ExerciseError, Function, Numeric
+from bnbook.exercises import Answer, Case, Exercise, ExerciseError, Function, Numeric
 from tests.exercises.solutions import ChapterTextError, gives_away, solutions
 
 GOLDEN = Exercise(
@@ -221,7 +221,8 @@ def test_feedback_is_shown_as_escaped_html_and_as_text() -> None:
     bundle = check("ex-made-1", "<b>2</b>")._repr_mimebundle_()
     assert "&lt;b&gt;2" in bundle["text/html"]
     assert "<b>" not in bundle["text/html"]
-    assert "bn-feedback-failed" in bundle["text/html"]
+    assert "bn-feedback-open" in bundle["text/html"]
+    assert "bn-feedback-failed" in check("ex-made-1", 2)._repr_html_()
     assert "<b>2</b>" in bundle["text/plain"]
 
 
@@ -250,10 +251,18 @@ def test_an_exercise_that_is_not_declared_as_it_must_be_is_refused(
         replace(GOLDEN, **declared)
 
 
-def test_a_judge_without_a_verdict_is_refused() -> None:
-    says_true = replace(HALVES, answer=Behaviour("a function", lambda call: True))  # type: ignore[arg-type, return-value]
+class SaysTrue(Answer):
+    """A kind of answer that does not keep its promise."""
+
+    expects = "anything"
+
+    def fault(self, answer: Any) -> Any:
+        return True
+
+
+def test_a_kind_of_answer_without_a_verdict_is_refused() -> None:
     with pytest.raises(ExerciseError, match="its checker returned a bool"):
-        says_true.fault(lambda x: x)
+        replace(HALVES, answer=SaysTrue()).fault(1.0)
 
 
 # --- reading solutions out of a chapter -------------------------------------------------------
