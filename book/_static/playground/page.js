@@ -154,30 +154,27 @@ class BnPlayground {
   }
 
   buildViews() {
-    const view = (name, title, kind = "") => {
-      this.canvases[name] = bnMake("canvas", { role: "img", class: kind });
-      const heading = (this.headings ??= {})[name] = bnMake("figcaption", {}, title);
-      return bnMake("figure", { class: "bn-pg-view" }, heading, this.canvases[name]);
+    this.headings = {};
+    const view = (name, kind, title = "") => {
+      this.canvases[name] = bnMake("canvas", { role: "img" });
+      this.headings[name] = bnMake("figcaption", {}, title);
+      const parts = [this.headings[name], this.canvases[name]];
+      return bnMake("figure", { class: `bn-pg-view bn-pg-${kind}` }, ...parts);
     };
-    const pictures = bnMake("div", { class: "bn-pg-pair" },
-      view("picture0", "", "bn-pg-square"), view("picture1", "", "bn-pg-square"));
-    const accuracy = view("accuracy", "Test accuracy");
-    if (this.small) {
-      accuracy.classList.add("bn-pg-wide");
-      return this.views.append(pictures, accuracy);
-    }
+    const pictures = [view("picture0", "square"), view("picture1", "square")];
+    const accuracy = view("accuracy", "third", "Test accuracy");
+    this.views.append(...pictures, accuracy);
+    if (this.small) return;
     this.layerMenu = bnMenu({}, () => this.watch());
     this.unitMenu = bnMenu({}, () => this.watch());
     const which = bnMake("div", { class: "bn-pg-which" },
       bnMake("label", {}, "Layer ", this.layerMenu), bnMake("label", {}, "Unit ", this.unitMenu),
       bnMake("span", {}, "What the unit’s nonlinearity is given: median, and the middle 50 % and " +
         "90 % of the test examples. Under it, the layer’s weights."));
-    const gradients = view("gradients", "");
-    gradients.classList.add("bn-pg-wide");
-    return this.views.append(
-      view("loss", "Training loss"), accuracy, pictures, gradients, which,
-      bnMake("div", { class: "bn-pg-pair" }, view("fan0", ""), view("fan1", "")),
-      view("sizes", "Weight norm ‖W‖"), view("rates", "Effective rate η/‖W‖²"));
+    this.views.append(
+      view("loss", "third", "Training loss"), view("gradients", "two-thirds"), which,
+      view("fan0", "pair"), view("fan1", "pair"),
+      view("sizes", "half", "Weight norm ‖W‖"), view("rates", "half", "Effective rate η/‖W‖²"));
   }
 
   listen() {

@@ -35,7 +35,7 @@ const BN_CONTROLS = [
   {
     key: "statistics",
     label: "Tested with",
-    choices: { population: "running averages (eval)", batch: "its own batch (train)" },
+    choices: { population: "running (eval)", batch: "its batch (train)" },
   },
   { key: "depth", label: "Hidden layers", values: [1, 2, 3, 4, 5, 6, 8, 10, 15, 20] },
   { key: "width", label: "Units a layer", values: [4, 8, 16, 32, 64, 100] },
@@ -104,7 +104,7 @@ const BN_PRESETS = [
   {
     id: "try-eval",
     title: "Eval after ten steps",
-    story: "A new batch weighs 0.01 in the running averages, Keras’s default: after ten steps they still say 0 and 1. Switch “Tested with” to its own batch and back.",
+    story: "A new batch weighs 0.01 in the running averages, Keras’s default: after ten steps they still say 0 and 1. Switch “Tested with” to the batch and back.",
     settings: { ...BN_IOFFE, steps: 10, average: 0.01 },
   },
 ];

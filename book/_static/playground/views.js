@@ -37,7 +37,7 @@ function bnCanvas(canvas) {
 
 /** A number as an axis writes it. */
 function bnTick(value) {
-  if (value !== 0 && (Math.abs(value) >= 1e4 || Math.abs(value) < 1e-2)) {
+  if (value !== 0 && (Math.abs(value) >= 1e4 || Math.abs(value) < 1e-3)) {
     const power = Math.floor(Math.log10(Math.abs(value)) + 1e-9), digit = value / 10 ** power;
     const raised = String(power).replace("-", "⁻").replace(/\d/g, (d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d]);
     return `${Math.abs(digit - 1) < 1e-6 ? "" : `${+digit.toFixed(1)}·`}10${raised}`;
@@ -85,11 +85,13 @@ function bnRange(values, log) {
  */
 function bnChart(canvas, colours, { x, y, log = false, xlabel, lines, bands = [], crosses = [] }) {
   const { ctx, width, height } = bnCanvas(canvas);
-  const box = { left: 46, right: width - 10, top: 8, bottom: height - 34 };
+  const rungs = bnTicks(y, 4, log);
+  const left = 12 + Math.max(20, ...rungs.map((rung) => ctx.measureText(bnTick(rung)).width));
+  const box = { left, right: width - 10, top: 8, bottom: height - 34 };
   const scale = log ? Math.log10 : (v) => v, [low, high] = y.map(scale);
   const across = (v) => box.left + ((v - x[0]) / (x[1] - x[0] || 1)) * (box.right - box.left);
   const up = (v) => box.bottom - ((scale(v) - low) / (high - low || 1)) * (box.bottom - box.top);
-  bnAxes(ctx, colours, { x, y, log, xlabel, box, across, up });
+  bnAxes(ctx, colours, { x, rungs, xlabel, box, across, up });
   const drawn = (v) => Number.isFinite(v) && (!log || v > 0);
   ctx.save();
   ctx.beginPath();
@@ -138,11 +140,12 @@ function bnChart(canvas, colours, { x, y, log = false, xlabel, lines, bands = []
   ctx.restore();
 }
 
-function bnAxes(ctx, colours, { x, y, log, xlabel, box, across, up }) {
+/** The grid with its numbers: a rung is a horizontal line. */
+function bnAxes(ctx, colours, { x, rungs, xlabel, box, across, up }) {
   Object.assign(ctx, { lineWidth: 1, strokeStyle: colours.grid, fillStyle: colours.muted });
   ctx.textAlign = "right";
   ctx.textBaseline = "middle";
-  for (const tick of bnTicks(y, 4, log)) {
+  for (const tick of rungs) {
     ctx.beginPath();
     ctx.moveTo(box.left, up(tick));
     ctx.lineTo(box.right, up(tick));
@@ -150,7 +153,8 @@ function bnAxes(ctx, colours, { x, y, log, xlabel, box, across, up }) {
     ctx.fillText(bnTick(tick), box.left - 6, up(tick));
   }
   ctx.textBaseline = "top";
-  const ticks = bnTicks(x, box.right - box.left < 180 ? 2 : 5, false).filter((tick) => tick === Math.round(tick));
+  const room = box.right - box.left, count = room < 100 ? 2 : room < 180 ? 3 : 5;
+  const ticks = bnTicks(x, count, false).filter((tick) => tick === Math.round(tick));
   for (const tick of ticks) {
     ctx.textAlign = across(tick) > box.right - 12 ? "right" : "center";
     ctx.fillText(bnTick(tick), Math.min(across(tick), box.right + 6), box.bottom + 5);
