@@ -35,6 +35,8 @@ NAMES = {
     "frankle2021training": "Frankle et al. 2021",
     "luo2019towards": "Luo et al. 2019",
     "arora2019theoretical": "Arora et al. 2019",
+    "wan2021spherical": "Wan et al. 2021",
+    "kosson2024rotational": "Kosson et al. 2024",
 }
 """Author and year by BibTeX key."""
 
