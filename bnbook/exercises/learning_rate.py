@@ -43,7 +43,7 @@ def turns() -> Iterator[Case]:
 def measured_over_formula() -> float:
     """Mean over seeds of measured over predicted rotation, of AdamW in the network."""
     record = experiments.run("rotation", progress=False)
-    return float(np.exp(rotation_gap(record, "network")).sel(rule="AdamW").mean())
+    return float(np.exp(rotation_gap(record, "network").sel(rule="AdamW")).mean())
 
 
 EXERCISES = (
