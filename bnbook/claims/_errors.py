@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from bnbook.claims._claim import Claim
 from bnbook.claims._table import Table
-from bnbook.stats import FDR, Decision, false_discoveries
+from bnbook.stats import FDR, Decision, Kind, false_discoveries
 from bnbook.stats.intervals import LEVEL, t_quantile
 from bnbook.stats.verdicts import MIN_SEEDS
 
@@ -52,16 +54,18 @@ class Ledger:
 
 def expect(table: Table, rates: xr.Dataset) -> Ledger:
     """What the error rates of the experiment `error-rates` make of a table of verdicts."""
-    decisions = list(
-        chain.from_iterable(
-            [d for d in each.rests_on.values() if _measured(d)] for each in table.judgements
-        )
-    )
+    found = [
+        (_kind(each.claim), decision)
+        for each in table.judgements
+        for decision in each.rests_on.values()
+        if _measured(decision)
+    ]
+    decisions = [decision for _, decision in found]
     n = np.array([each.effect.n for each in decisions], dtype=np.int64)
     spread = np.array([_spread(each) for each in decisions])
     effect = np.array([each.effect.estimate / each.bound for each in decisions])
     said = np.array([each.verdict for each in decisions], dtype=object)
-    wrong, again = _repeated(effect, spread, n, said)
+    wrong, again = _repeated([kind for kind, _ in found], effect, spread, n, said)
     return Ledger(
         n,
         spread,
@@ -109,24 +113,44 @@ def _worst(rates: xr.Dataset, n: NDArray[np.int64], spread: Cells) -> Cells:
     return np.asarray(highest.sel(at, method="nearest").values)
 
 
+def _kind(claim: Claim) -> Kind:
+    """What the decisions behind a claim say: contrasts, that two strata are alike."""
+    return "equivalent" if claim.quantifier == "by" else claim.kind
+
+
 def _repeated(
-    effect: Cells, spread: Cells, n: NDArray[np.int64], said: NDArray[np.object_], times: int = 1000
+    kinds: Sequence[Kind],
+    effect: Cells,
+    spread: Cells,
+    n: NDArray[np.int64],
+    said: NDArray[np.object_],
+    times: int = 1000,
 ) -> tuple[Cells, Cells]:
     """How often repetitions whose true effects are `effect` decide falsely, and as it was `said`.
 
-    Of a claim that is positive: its effect over δ, and the spread of normal values.
+    Effects count smallest ones that matter; the seeds of a repetition are normal.
     """
     rng = np.random.default_rng(0)
     wrong, again = np.zeros(len(n)), np.zeros(len(n))
-    for k, (truth, width, seeds, verdict) in enumerate(zip(effect, spread, n, said, strict=True)):
+    for k, (kind, truth, width, seeds) in enumerate(zip(kinds, effect, spread, n, strict=True)):
         values = truth + width * rng.normal(size=(times, seeds))
         half = t_quantile(LEVEL, int(seeds)) * values.std(-1, ddof=1) / math.sqrt(seeds)
         low, high = values.mean(-1) - half, values.mean(-1) + half
-        found = {"supported": low > 1, "negligible": (low > -1) & (high < 1)}
-        found["reversed"] = (high < 0) & ~found["negligible"]
-        true = "supported" if truth > 1 else "reversed" if truth < -1 else "negligible"
-        allowed = {true} | ({"reversed"} if truth < 0 else set())
-        wrong[k] = sum(each.mean() for name, each in found.items() if name not in allowed)
-        open_ = 1 - sum(each.mean() for each in found.values())
-        again[k] = found[verdict].mean() if verdict in found else open_
+        shares = {name: float(each.mean()) for name, each in _decided(kind, low, high).items()}
+        true = {name for name, each in _decided(kind, truth, truth).items() if each}
+        if kind == "greater" and truth < 0:
+            true.add("reversed")  # of small effects too
+        wrong[k] = sum(share for name, share in shares.items() if name not in true)
+        again[k] = shares.get(str(said[k]), 1 - sum(shares.values()))
     return wrong, again
+
+
+def _decided(kind: Kind, low: Cells | float, high: Cells | float) -> dict[str, Any]:
+    """Which intervals get which verdict, where what matters is 1; an open one gets none."""
+    low, high = np.asarray(low), np.asarray(high)
+    inside = (low > -1) & (high < 1)
+    if kind == "equivalent":
+        return {"supported": inside, "reversed": (low > 1) | (high < -1)}
+    if kind == "at-least":
+        return {"supported": low > -1, "reversed": high < -1}
+    return {"supported": low > 1, "negligible": inside, "reversed": (high < 0) & ~inside}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from IPython.core.formatters import DisplayFormatter
 
 from bnbook import claims
 from bnbook.claims import ClaimError
+from bnbook.claims._say import verdicts_of
 from tests.claims.made_up import CLAIM, IDENTITY, STRATIFIED, by_activation, record
 
 WORDS = {
@@ -62,3 +66,30 @@ def test_a_cell_shows_a_sentence_as_markdown_and_glue_pastes_it_bare(declared: A
     bundle, _ = DisplayFormatter().format(claims.say("made-1", record(-0.2), **WORDS))
     assert bundle["text/markdown"] == "BN falls behind."
     assert bundle["text/plain"] == "BN falls behind."
+
+
+PAGES = sorted((Path(__file__).parents[2] / "book").glob("*.md"))
+
+
+def sayings(page: Path) -> list[ast.Call]:
+    """The calls of `claims.say` in the cells of a page."""
+    cells = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```", page.read_text(), re.M | re.S)
+    code = [re.sub(r"\A---\n.*?^---\n|^:[a-z]+:.*$", "", each, flags=re.M | re.S) for each in cells]
+    calls = [
+        node for each in code for node in ast.walk(ast.parse(each)) if isinstance(node, ast.Call)
+    ]
+    return [
+        call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "say"
+    ]
+
+
+@pytest.mark.parametrize("source", PAGES, ids=lambda source: source.stem)
+def test_no_page_says_what_holds_for_one_record_only(source: Path) -> None:
+    """Whatever the record says at another scale or on other data, the page has words for it."""
+    for call in sayings(source):
+        assert isinstance(call.args[0], ast.Constant)
+        claim = claims.get(str(call.args[0].value))
+        given = {str(each.arg) for each in call.keywords}
+        part = "a stratum" if "stratum" in given else None
+        missing = set(verdicts_of(claim, part)) - given
+        assert not missing or "otherwise" in given, f"{source.name}: {claim.id}: {missing}"

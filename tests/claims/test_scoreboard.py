@@ -22,7 +22,7 @@ from pybtex.database import Entry, parse_file
 import bnbook
 from bnbook import claims, experiments
 from bnbook.claims import ClaimError
-from bnbook.claims._errors import expect
+from bnbook.claims._errors import _repeated, expect
 from bnbook.claims._history import Changes, releases, why
 from bnbook.claims._sources import NAMES, author_year
 from bnbook.claims._units import unit
@@ -378,6 +378,37 @@ def test_the_errors_of_a_ledger_are_those_that_the_rule_allows(
     assert found.repeated == pytest.approx(1)
     assert 0 < found.worst <= 10 * 0.2  # forty studies place 0.05 to ±0.035
     assert found.false_discoveries == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "truth", "verdict"),
+    [
+        ("greater", 1.3, "supported"),
+        ("greater", 0.4, "negligible"),
+        ("greater", -1.3, "reversed"),
+        ("equivalent", 0.4, "supported"),
+        ("equivalent", -1.3, "reversed"),
+        ("at-least", 0.4, "supported"),
+        ("at-least", -1.3, "reversed"),
+    ],
+)
+def test_repetitions_err_as_often_as_a_limit_does(kind: Any, truth: float, verdict: str) -> None:
+    """A wide spread decides little, and falsely at most one time in twenty; a narrow one agrees."""
+    n, said = np.array([10, 10]), np.array([verdict, verdict], dtype=object)
+    wrong, again = _repeated([kind] * 2, np.full(2, truth), np.array([3.0, 0.1]), n, said)
+    assert wrong[0] <= 0.05 + 3 * 0.007  # a thousand repetitions
+    assert wrong[1] == 0
+    assert again[1] > 0.99
+
+
+def test_a_ledger_with_too_few_seeds_has_no_errors_to_count(
+    declared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments, "run", lambda *_, **__: record().isel(seed=slice(0, 2)))
+    rates = error_rates.measure(error_rates.Trials(studies=10, families=5), 0)
+    declared(CLAIM)
+    found = expect(claims.table(), rates.expand_dims(seed=[0]))
+    assert (len(found.n), found.decided, found.worst, found.standing) == (0, 0, 0.0, 0)
 
 
 # --- sources ----------------------------------------------------------------------------------
