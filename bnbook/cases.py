@@ -141,9 +141,13 @@ def refreshed(model: nn.Module, batches: list[Batch]) -> nn.Module:
     """A copy with precise statistics over some batches."""
     net = adopt(model)
     norms.precise_statistics(net, [x for x, _ in batches])
-    state = {name.removeprefix("model."): value for name, value in net.state_dict().items()}
-    mine = copy.deepcopy(model)
-    mine.load_state_dict(state)
+    return _taken_over(model, net)
+
+
+def _taken_over(model: nn.Module, net: nn.Module) -> nn.Module:
+    """A copy of the model with the numbers of the network that adopted it."""
+    mine, numbers = copy.deepcopy(model), net.state_dict()
+    mine.load_state_dict({name: numbers[f"model.{name}"] for name in mine.state_dict()})
     return mine
 
 
@@ -331,8 +335,7 @@ def other_camera(seed: int) -> tuple[Visit, Visit]:
     x = 0.5 * x + 0.7
     net = adopt(model)
     norms.adapt_statistics(net, [x[:300]], 0.0)
-    adapted = copy.deepcopy(model)
-    adapted.load_state_dict({n.removeprefix("model."): v for n, v in net.state_dict().items()})
+    adapted = _taken_over(model, net)
     there = (x[300:], y[300:])
     here = list(zip(x[:288].split(32), y[:288].split(32), strict=True))
     return (
