@@ -37,6 +37,7 @@ NAMES = {
     "arora2019theoretical": "Arora et al. 2019",
     "wan2021spherical": "Wan et al. 2021",
     "kosson2024rotational": "Kosson et al. 2024",
+    "izmailov2018averaging": "Izmailov et al. 2018",
 }
 """Author and year by BibTeX key."""
 

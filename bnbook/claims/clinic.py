@@ -6,10 +6,6 @@ from bnbook.cases import CASES
 from bnbook.claims import Advice, Claim
 from bnbook.outcomes import clinic as outcomes
 
-TITLE = "The clinic: your network, measured and diagnosed"
-POSITION = 9
-QUESTION = "Your network misbehaves. Is it the normalisation, and what do you do?"
-
 CLAIMS = (
     Claim(
         id="clinic-1",

@@ -9,9 +9,6 @@ from bnbook.exercises import Exercise
 from bnbook.exercises._wards import TRIED, WARDS, Cure
 from bnbook.text import unknown
 
-TITLE = "The clinic: your network, measured and diagnosed"
-POSITION = 9
-
 
 def patient(exercise: str) -> tuple[nn.Module, Batched]:
     """The broken network of an exercise, and its data; unknown is a `ValueError`."""
