@@ -14,16 +14,27 @@ from bnbook import claims, figures
 from bnbook.claims import Judgement
 from bnbook.claims._units import unit
 from bnbook.figures import Figure
+from bnbook.outcomes.covariate_shift import by_network
 
+IMPORTS = """\
+import bnbook
+from bnbook import claims, figures
+from bnbook.outcomes.covariate_shift import by_network
+"""
 START, END = "<!-- measured: make readme -->", "<!-- end of measured -->"
 PICTURES = "book/_static/readme-{theme}.png"
 
 
 def lead() -> tuple[Figure, Judgement]:
     """The one figure and the one claim that README opens with."""
-    record = bnbook.run("internal-shift")
-    seen = {"split": "train", "statistics": "batch"}
-    figure = figures.curves(record, "accuracy", select=seen, ylabel="training accuracy")
+    record = bnbook.run("shaken")
+    figure = figures.curves(
+        by_network(record),
+        "accuracy",
+        panels="network",
+        select={"split": "train", "statistics": "batch"},
+        ylabel="training accuracy",
+    )
     judgement = claims.judge("shift-5", record)
     return figure, judgement
 
@@ -31,7 +42,7 @@ def lead() -> tuple[Figure, Judgement]:
 def lines() -> str:
     """The code of `lead` as a reader would type it."""
     body = inspect.getsource(lead).partition('"""\n')[2].rpartition("    return")[0]
-    return f"import bnbook\nfrom bnbook import claims, figures\n\n{dedent(body)}"
+    return f"{IMPORTS}\n{dedent(body)}"
 
 
 def block(figure: Figure, judgement: Judgement) -> str:
