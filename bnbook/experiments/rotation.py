@@ -96,10 +96,15 @@ SCALES = (1 / 3, 3.0)
 
 @dataclass(frozen=True)
 class Walk:
-    """How long everything walks, and from which step on angles are averaged."""
+    """How long networks train and vectors walk, and from which step on angles are averaged.
+
+    A random walk is cheap, so that it is given the time to forget its start altogether.
+    """
 
     steps: int
     settled: int
+    random_steps: int
+    random_settled: int
     data: str = "mnist-5k"
     dimensions: int = 200
     widths: tuple[int, ...] = (48, 48)
@@ -114,9 +119,10 @@ def measure(walk: Walk, arm: Factors, seeds: tuple[int, ...], device: str = "cpu
     Of a network both are of its second hidden layer, whose weights stand before BN.
     """
     rule = RULES[arm["rule"]]
-    run = _random_walk if arm["where"] == "random walk" else _network
+    random = arm["where"] == "random walk"
+    run, settled = (_random_walk, walk.random_settled) if random else (_network, walk.settled)
     angles, length = run(walk, rule, arm, seeds, device)
-    rotation = angles[walk.settled :].square().mean(0).sqrt() / rule.predicted
+    rotation = angles[settled:].square().mean(0).sqrt() / rule.predicted
     return xr.Dataset(
         {
             "rotation": (("seed",), rotation, {"units": "1"}),
@@ -137,7 +143,7 @@ def _random_walk(
     state = optimizer.init(params)
     rates = torch.full((len(seeds),), rule.learning_rate, **noise)
     angles = []
-    for _ in range(walk.steps):
+    for _ in range(walk.random_steps):
         before = params["w"].clone()
         drawn = torch.stack([torch.randn(walk.dimensions, generator=g, **noise) for g in draws])
         unit = before / before.norm(dim=1, keepdim=True)
@@ -176,9 +182,9 @@ def turned(before: Tensor, after: Tensor) -> Tensor:
 def plan(scale: str) -> Comparison:
     """Three rules in both places, and a network that starts with other lengths."""
     seeds, walk = {
-        "smoke": (2, Walk(6, 3)),
-        "book": (8, Walk(1600, 1000)),
-        "paper": (20, Walk(20_000, 5_000, "mnist", 1000, (100, 100))),
+        "smoke": (2, Walk(6, 3, 6, 3)),
+        "book": (8, Walk(1600, 1000, 4000, 2500)),
+        "paper": (20, Walk(20_000, 5_000, 20_000, 5_000, "mnist", 1000, (100, 100))),
     }[scale]
     places = ("random walk", "network")
     arms: list[Factors] = [{"where": place, "rule": rule} for place in places for rule in RULES]

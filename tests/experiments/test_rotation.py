@@ -34,9 +34,9 @@ def test_the_settled_angle_of_sgd_balances_growth_and_decay() -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_a_random_walk_settles_at_the_predicted_rotation(rule: str) -> None:
-    """400 angles of 2 walks in 200 dimensions; the second moment of Adam is itself uncertain."""
+    """500 angles of 2 walks in 200 dimensions; the second moment of Adam is itself uncertain."""
     arm = {"where": "random walk", "rule": rule}
-    found = measure(Walk(1600, 1200), arm, (0, 1))
+    found = measure(Walk(1, 0, 2000, 1500), arm, (0, 1))
     np.testing.assert_allclose(found.rotation, 1, rtol=0.03)
 
 
