@@ -28,13 +28,14 @@ def closer_to_gaussian(record: xr.Dataset) -> xr.DataArray:
     The distance is averaged over layers; one value for each activation, at initialisation and
     after training.
     """
-    distance = record.non_gaussianity.sel(site="input", drop=True).mean("layer")
-    activations = [str(arm) for arm in record.arm.values if "+" not in str(arm)]
+    unfolded = unfold(record[["non_gaussianity"]], "activation", "norm").rename(norm="arm")
+    distance = unfolded.non_gaussianity.sel(site="input", drop=True).mean("layer")
+    closer = log_ratio(distance, "none", "batch")
     parts = {
-        f"{activation}, {when}": log_ratio(
-            distance.isel(step=step, drop=True), activation, f"{activation}+batch"
+        f"{activation}, {when}": closer.sel(activation=activation, drop=True).isel(
+            step=step, drop=True
         )
-        for activation in activations
+        for activation in closer.activation.values
         for when, step in (("at the start", 0), ("after training", -1))
     }
     return stacked(parts, "network")
