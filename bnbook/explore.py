@@ -214,7 +214,8 @@ class Explorer:
             f'<div class="bn-control"><label><span>{html.escape(_label(key, control))}</span>'
             f'<output aria-live="off">{first}</output>'
             f'<input type="range" min="0" max="{len(texts) - 1}" step="1" value="{control.opening}"'
-            f' list="{marks}" autocomplete="off" aria-valuetext="{first}"'
+            f' list="{marks}" autocomplete="off" aria-label="{html.escape(_label(key, control))}"'
+            f' aria-valuetext="{first}"'
             f' data-texts="{html.escape(json.dumps(texts))}">'
             f'</label><datalist id="{marks}">{options}</datalist>{button}</div>'
         )

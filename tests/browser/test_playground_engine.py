@@ -29,6 +29,8 @@ ENGINE = ROOT / "book" / "_static" / "playground" / "engine.js"
 TABLE = ROOT / "_build" / "playground-numbers.md"
 NORMS = ("none", "batch", "noisy-batch", "layer", "group", "rms")
 ACTIVATIONS = ("identity", "relu", "sigmoid", "tanh")
+CASES = [(n, a) for n in NORMS for a in ACTIVATIONS if n != "noisy-batch" or a == "sigmoid"]
+"""All but those of noise, which is dear to draw in Python and adds nothing to the other three."""
 STEPS, LOOKS = 100, (1, 2, 5, 10, 20, 50, 100)
 BATCH, INPUTS, CLASSES, WIDTHS, RATE = 12, 5, 3, (16, 16), 0.02
 TOLERANCE = {32: 1e-5, 64: 1e-10}
@@ -191,8 +193,7 @@ def deviations(page: Run, package: Run) -> dict[str, float]:
     return worst
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize(("norm", "activation"), CASES)
 def test_a_hundred_steps_are_those_of_the_package(
     norm: str,
     activation: str,
