@@ -42,8 +42,8 @@ def test_one_half_after_the_other_is_torchs_batch_norm(
 ) -> None:
     z = 2 + 3 * torch.randn(shape)
     centre, scale = (
-        norms.make("mean-only", 3, momentum=1),
-        norms.make("variance-only", 3, momentum=1),
+        norms.make("mean-only", 3, momentum=1.0),
+        norms.make("variance-only", 3, momentum=1.0),
     )
     scale(centre(z)), scale.running_mean.zero_()
     with norms.using(centre, mode), norms.using(scale, mode):
