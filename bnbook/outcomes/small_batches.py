@@ -188,6 +188,7 @@ def in_use(record: xr.Dataset) -> xr.Dataset:
     statistics of test batches, and adapted to 64 unlabelled examples. Over kind, level and
     pseudo_count, which only the last depends on.
     """
+    record = record.drop_vars("norm")  # the two more arms are no normaliser's
     plain = record.accuracy.sel(statistics="population", drop=True)
     batch = record.accuracy.sel(arm="batch", statistics="batch", drop=True)
     adapted = record.adapted.sel(arm="batch", examples=64, drop=True)

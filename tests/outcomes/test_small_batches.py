@@ -7,7 +7,7 @@ import xarray as xr
 
 from bnbook import experiments
 from bnbook.outcomes.arms import at_choice_of_others
-from bnbook.outcomes.small_batches import by_size, films, loss_parts, unfair
+from bnbook.outcomes.small_batches import by_size, films, in_use, loss_parts, unfair
 
 
 def test_a_seed_takes_the_rate_that_is_best_for_the_other_seeds() -> None:
@@ -50,3 +50,12 @@ def test_batches_and_rows_become_dimensions() -> None:
         "rows",
         "seed",
     }
+
+
+def test_two_more_ways_to_use_a_network_stand_beside_the_four_networks() -> None:
+    record = experiments.run("mismatch", "smoke", progress=False)
+    found = in_use(record).accuracy
+    assert list(found.arm.values) == [*record.arm.values, "test batches (batch)", "adapted (batch)"]
+    at = {"kind": "contrast", "level": 3, "pseudo_count": 16.0}
+    expected = record.adapted.sel(at | {"arm": "batch", "examples": 64})
+    np.testing.assert_array_equal(found.sel(at | {"arm": "adapted (batch)"}), expected)
