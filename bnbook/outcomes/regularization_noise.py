@@ -219,7 +219,8 @@ def hurt_by_dropout(record: xr.Dataset) -> xr.DataArray:
         dropped = {**net, "norm": "batch", "dropout": 0.5}
         before, behind = name_of(dropped), name_of({**dropped, "at": "last"})
         parts[f"to the shift, {depth}"] = won.sel(arm=before, drop=True)
-        parts[f"against behind, {depth}"] = paired(held_out_accuracy(record), behind, before)
+        against = paired(held_out_accuracy(record), behind, before)
+        parts[f"against dropout behind the last BN, {depth}"] = against
     return stacked(parts, "lost")
 
 
