@@ -19,7 +19,7 @@ def plan(scale: str) -> Plan:
     """3 × 100 sigmoid units; the source took 50,000 steps."""
     data, seeds, steps, looks, tuning = {
         "smoke": ("mnist-5k", 2, 20, 5, (1, 5)),
-        "book": ("mnist-5k", 10, 1_500, 20, (2, 400)),
+        "book": ("mnist-5k", 8, 1_000, 16, (2, 300)),
         "paper": ("mnist", 10, 50_000, 40, (2, 10_000)),
     }[scale]
     tries, length = tuning

@@ -17,7 +17,7 @@ def plan(scale: str) -> Plan:
     """The source's network, 3 × 100 units, with three activations."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 30, 4),
-        "book": ("mnist-5k", 10, 800, 9),
+        "book": ("mnist-5k", 8, 600, 8),
         "paper": ("mnist", 10, 50_000, 30),
     }[scale]
     arms = [

@@ -65,7 +65,7 @@ def plan(scale: str) -> Plan:
     """Ten epochs of 4,000 digits at book scale: enough to fit the training set."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 20, 3),
-        "book": ("mnist-5k", 10, 600, 12),
+        "book": ("mnist-5k", 8, 600, 9),
         "paper": ("mnist", 10, 20_000, 12),
     }[scale]
     return Plan(

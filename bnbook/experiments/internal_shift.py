@@ -29,7 +29,7 @@ def plan(scale: str) -> Plan:
     """3 × 100 sigmoid units; the source took 50,000 steps."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 40, 6),
-        "book": ("mnist-5k", 10, 5_000, 28),
+        "book": ("mnist-5k", 8, 3_000, 22),
         "paper": ("mnist", 10, 50_000, 40),
     }[scale]
     return Plan(

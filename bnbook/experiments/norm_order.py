@@ -16,7 +16,7 @@ def plan(scale: str) -> Plan:
     """3 × 100 units, three activations, two orders, three learning rates."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 20, 3),
-        "book": ("mnist-5k", 10, 300, 8),
+        "book": ("mnist-5k", 8, 200, 7),
         "paper": ("mnist", 10, 10_000, 24),
     }[scale]
     arms = [

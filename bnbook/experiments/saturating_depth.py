@@ -23,7 +23,7 @@ def plan(scale: str) -> Plan:
     """Glorot's initial weights, which were made for saturating units; corrected, times 1/φ′(0)."""
     data, seeds, steps, looks, depths, tuning = {
         "smoke": ("mnist-5k", 2, 4, 3, (2, 20), (1, 2)),
-        "book": ("mnist-5k", 8, 1_000, 5, (2, 5, 10, 20), (2, 300)),
+        "book": ("mnist-5k", 8, 600, 5, (2, 5, 10, 20), (2, 200)),
         "paper": ("mnist", 10, 20_000, 16, (2, 5, 10, 20), (2, 20_000)),
     }[scale]
     tries, length = tuning

@@ -20,7 +20,7 @@ def plan(scale: str) -> Plan:
     """A dense sigmoid network and a convolutional one, each long enough to fit its digits."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, {"dense": 12, "convolutional": 6}, 3),
-        "book": ("mnist-5k", 10, {"dense": 3_000, "convolutional": 600}, 12),
+        "book": ("mnist-5k", 8, {"dense": 2_000, "convolutional": 500}, 10),
         "paper": ("cifar10", 10, {"dense": 15_000, "convolutional": 15_000}, 24),
     }[scale]
     return Plan(

@@ -23,7 +23,7 @@ def plan(scale: str) -> Plan:
     """
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 12, 4),
-        "book": ("mnist-5k", 8, 300, 7),
+        "book": ("mnist-5k", 8, 240, 7),
         "paper": ("cifar10", 5, 64_000, 30),
     }[scale]
     return Plan(

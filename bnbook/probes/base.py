@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property, wraps
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -55,7 +55,7 @@ class Snapshot:
     def forget(self) -> None:
         """Let go of all that was computed but the activations, which the next look compares."""
         self.memo.clear()
-        for name in ("gradients", "next_params"):
+        for name in ("gradients_and_losses", "next_params"):
             vars(self).pop(name, None)
 
     @property
@@ -73,9 +73,7 @@ class Snapshot:
         Every member's are those of its own seed: the first `EXAMPLES`, or `which`.
         """
         if which is None:
-            if ("examples", split) not in self.memo:
-                self.memo["examples", split] = self.examples(split, slice(EXAMPLES))
-            return self.memo["examples", split]
+            return _first_examples(self, split)
         x, y = getattr(self.data, split)[which]
         return x.to(next(iter(self.params.values())).dtype), y
 
@@ -98,9 +96,14 @@ class Snapshot:
         return grads
 
     @cached_property
+    def gradients_and_losses(self) -> tuple[Tensors, Tensor]:
+        """∇L and L of every member on the coming batch, at the present parameters."""
+        return gradients_of(self.net, self.loss)(self.params, self.buffers, *self.batch)
+
+    @property
     def gradients(self) -> Tensors:
         """∇L of every member on the coming batch, at the present parameters."""
-        return self.gradient_at(self.params)
+        return self.gradients_and_losses[0]
 
     @cached_property
     def next_params(self) -> Tensors:
@@ -162,6 +165,7 @@ class Probe(ABC):
 
 registry: dict[str, type[Probe]] = {}
 P = TypeVar("P", bound=Probe)
+Shared = TypeVar("Shared", bound=Callable[..., Any])
 
 
 def probe(*, unit: str, dims: tuple[str, ...], source: str) -> Callable[[type[P]], type[P]]:
@@ -178,16 +182,23 @@ def probe(*, unit: str, dims: tuple[str, ...], source: str) -> Callable[[type[P]
     return enter
 
 
-def once(compute: Callable[[Snapshot], Any]) -> Callable[[Snapshot], Any]:
-    """Decorator for what several probes share: computed once for a snapshot."""
+def once(compute: Shared) -> Shared:
+    """Decorator for what several probes share: computed once for a snapshot and what is asked."""
 
     @wraps(compute)
-    def remembered(s: Snapshot) -> Any:
-        if compute not in s.memo:
-            s.memo[compute] = compute(s)
-        return s.memo[compute]
+    def remembered(s: Snapshot, *asked: Any) -> Any:
+        key = (compute, *asked)
+        if key not in s.memo:
+            s.memo[key] = compute(s, *asked)
+        return s.memo[key]
 
-    return remembered
+    return cast(Shared, remembered)
+
+
+@once
+def _first_examples(s: Snapshot, split: str) -> tuple[Tensor, Tensor]:
+    """The examples that probes look at, put together once a look."""
+    return s.examples(split, slice(EXAMPLES))
 
 
 def coords(instrument: Probe, dims: Sequence[str]) -> dict[str, list[Any]]:

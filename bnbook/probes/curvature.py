@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from bnbook.nets.members import over_members
-from bnbook.probes.base import Snapshot, Tensors
+from bnbook.probes.base import Snapshot, Tensors, once
 from bnbook.probes.walk import Loss, Mode, loss_in
 
 Measure = Literal["raw", "sphere"]
@@ -140,18 +140,16 @@ class Ritz:
         return self.values.where(present, -torch.inf).amax(1)
 
 
+@once
 def ritz(s: Snapshot, mode: Mode, measure: Measure) -> Ritz:
-    """Lanczos' method on the Hessian, from a vector of signs; once a snapshot.
+    """Lanczos' method on the Hessian, from a vector of signs.
 
     The signs are the same for every member, at every look.
     """
-    key = ("ritz", mode, measure)
-    if key not in s.memo:
-        operator, generator = curvature(s, mode, measure), torch.Generator().manual_seed(0)
-        signs = 2 * torch.randint(0, 2, (1, operator.size), generator=generator) - 1
-        start = operator.project(signs.to(s.batch[0]).expand(s.members, -1))
-        s.memo[key] = lanczos(operator, start, min(LANCZOS_STEPS, operator.size))
-    return s.memo[key]
+    operator, generator = curvature(s, mode, measure), torch.Generator().manual_seed(0)
+    signs = 2 * torch.randint(0, 2, (1, operator.size), generator=generator) - 1
+    start = operator.project(signs.to(s.batch[0]).expand(s.members, -1))
+    return lanczos(operator, start, min(LANCZOS_STEPS, operator.size))
 
 
 @torch.no_grad()

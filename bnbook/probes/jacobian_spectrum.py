@@ -12,7 +12,7 @@ from torch.func import functional_call
 from bnbook import norms
 from bnbook.jacobian import Kind, Parts, spectra
 from bnbook.nets import MultilayerPerceptron
-from bnbook.probes.base import Probe, ProbeError, Snapshot, probe
+from bnbook.probes.base import Probe, ProbeError, Snapshot, once, probe
 
 KINDS: tuple[Kind, ...] = ("per-example", "batch-sum")
 EXAMPLES = 16
@@ -29,6 +29,7 @@ LINEAR = tuple((2 * i + 1) / 80 for i in range(40))
 """Middles of bins of equal width from 0 to 1."""
 
 
+@once
 def layer_spectra(
     s: Snapshot, layers: tuple[int, ...], kinds: tuple[Kind, ...], examples: int
 ) -> list[Tensor]:
@@ -41,11 +42,8 @@ def layer_spectra(
             f"{type(s.net).__name__} is not dense, and spectra over training are of dense layers; "
             "take one convolution apart with bnbook.jacobian.Parts.compose"
         )
-    asked = ("spectra", layers, kinds, examples)
-    if asked not in s.memo:
-        members = [_of_member(s, i, layers, kinds, examples) for i in range(s.members)]
-        s.memo[asked] = [torch.stack(each) for each in zip(*members, strict=True)]
-    return list(s.memo[asked])
+    members = [_of_member(s, i, layers, kinds, examples) for i in range(s.members)]
+    return [torch.stack(each) for each in zip(*members, strict=True)]
 
 
 @torch.no_grad()

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.func import vmap
 
 from bnbook.nets.members import gradients_of, over_members
-from bnbook.probes.base import Probe, Snapshot, Tensors, probe
+from bnbook.probes.base import Probe, Snapshot, Tensors, once, probe
 from bnbook.probes.curvature import across, directions, lengths
-from bnbook.probes.walk import MODES, Mode, in_each_mode, loss_in, norm
+from bnbook.probes.walk import MODES, Mode, gradient_and_loss, in_each_mode, loss_in, norm
 
 RELATIVE = (0.01, 0.02, 0.04, 0.08)
 """Steps ‖Δw‖/‖w‖ of the walk: about those of the first updates of the networks of the book."""
@@ -54,18 +54,12 @@ def tangent(names: tuple[str, ...], params: Tensors, g: Tensors) -> Tensors:
     return {n: across(directions(params[n]), g[n]) * lengths(params[n]) for n in names}
 
 
+@once
 def rotation(s: Snapshot, mode: Mode, steps: tuple[float, ...]) -> Rotation:
     """What is met at each of `steps`, on the coming batch."""
-    key = ("rotation", mode, steps)
-    if key not in s.memo:
-        s.memo[key] = _rotation(s, mode, steps)
-    return s.memo[key]
-
-
-def _rotation(s: Snapshot, mode: Mode, steps: tuple[float, ...]) -> Rotation:
     by_direction = vmap(partial(tangent, tuple(s.weight_names[:-1])))
     gradients = gradients_of(s.net, loss_in(s, mode))
-    g, _ = gradients(s.params, s.buffers, *s.batch)
+    g, _ = gradient_and_loss(s, mode)
     here = by_direction(s.params, g)
     losses, changes = [], []
     for step in steps:
@@ -144,7 +138,7 @@ class SphereRelativeLoss(Probe):
     def __call__(self, s: Snapshot) -> Tensor:
         def relative(mode: Mode) -> Tensor:
             by_direction = vmap(partial(tangent, tuple(s.weight_names[:-1])))
-            g, here = gradients_of(s.net, loss_in(s, mode))(s.params, s.buffers, *s.batch)
+            g, here = gradient_and_loss(s, mode)
             v = by_direction(s.params, g)
             loss_of_all = over_members(s.net, loss_in(s, mode), (0, 0, 0, 0))
             with torch.no_grad():

@@ -15,7 +15,7 @@ from torch.func import functional_call
 from bnbook import norms
 from bnbook.nets.members import gradients_of, over_members
 from bnbook.probes.accuracy import keeps_statistics
-from bnbook.probes.base import Probe, Snapshot, Tensors, probe
+from bnbook.probes.base import Probe, Snapshot, Tensors, once, probe
 
 Mode = Literal["training", "evaluation"]
 MODES: tuple[Mode, ...] = ("training", "evaluation")
@@ -58,12 +58,12 @@ def downhill(s: Snapshot, g: Tensors, length: Tensor | float) -> Tensors:
     return {n: p - by.view(-1, *[1] * (p.dim() - 1)) * g[n] for n, p in s.params.items()}
 
 
+@once
 def gradient_and_loss(s: Snapshot, mode: Mode) -> tuple[Tensors, Tensor]:
     """∇L and L (member,) of the coming batch in `mode`, at the present parameters."""
-    if ("gradient", mode) not in s.memo:
-        found = gradients_of(s.net, loss_in(s, mode))(s.params, s.buffers, *s.batch)
-        s.memo["gradient", mode] = found
-    return s.memo["gradient", mode]
+    if mode == "training":
+        return s.gradients_and_losses
+    return gradients_of(s.net, loss_in(s, mode))(s.params, s.buffers, *s.batch)
 
 
 @dataclass(frozen=True)
@@ -82,15 +82,9 @@ class Walk:
     lengths: Tensor
 
 
+@once
 def walk(s: Snapshot, mode: Mode, multiples: tuple[float, ...]) -> Walk:
     """Steps of α = each of `multiples` × the member's learning rate, on the coming batch."""
-    key = ("walk", mode, multiples)
-    if key not in s.memo:
-        s.memo[key] = _walk(s, mode, multiples)
-    return s.memo[key]
-
-
-def _walk(s: Snapshot, mode: Mode, multiples: tuple[float, ...]) -> Walk:
     g, _ = gradient_and_loss(s, mode)
     there = gradients_of(s.net, loss_in(s, mode))
     losses, changes, sums, lengths = [], [], [], []

@@ -82,7 +82,7 @@ def run(
         record = store.load(key)
         if record is not None:
             return record
-        record = _measured(experiment, plan, origin, store, scale, device, executor, progress)
+        record = Run(experiment, plan, origin, scale, store, device, executor, progress).record()
         store.save(record, title(experiment.name, plan, scale), key)
     for task in plan.tasks():
         store.drop(origin.key(task))
@@ -123,34 +123,6 @@ def _teller(name: str, progress: bool) -> Callable[[str], object]:
     if not progress:
         return lambda text: None
     return lambda text: tqdm.write(f"{name}: {text}", file=sys.stderr)
-
-
-def _measured(
-    experiment: Experiment,
-    plan: Plan,
-    origin: Origin,
-    store: Store,
-    scale: str,
-    device: str,
-    executor: Executor | None,
-    progress: bool,
-) -> xr.Dataset:
-    """The record of a plan, with all that it says of itself."""
-    started = time.perf_counter()
-    name = experiment.name
-    parts = _parts(plan, origin, store, name, scale, device, executor, progress)
-    record = labelled(assemble(parts, names_of(plan.factors), plan.seeds), plan.factors)
-    record.attrs = {
-        "scale": scale,
-        "device": device,
-        "wall_time_s": time.perf_counter() - started,
-        "compute_time_s": sum(part.attrs["seconds"] for part in parts),
-        "part_seconds": json.dumps([round(part.attrs["seconds"], 3) for part in parts]),
-        "key": origin.key(plan),
-        **origin.attrs(experiment, plan),
-        **provenance(),
-    }
-    return record
 
 
 @dataclass(frozen=True)
@@ -208,39 +180,59 @@ def modules_of(thing: object) -> Iterator[str]:
         yield thing.__module__
 
 
-def _parts(
-    plan: Plan,
-    origin: Origin,
-    store: Store,
-    name: str,
-    scale: str,
-    device: str,
-    executor: Executor | None,
-    progress: bool,
-) -> list[xr.Dataset]:
-    """The measurements of every task, those already stored first."""
-    tasks = list(plan.tasks())
-    parts = {i: part for i, t in enumerate(tasks) if (part := store.load(origin.key(t)))}
-    pending = [i for i in range(len(tasks)) if i not in parts]
-    total = sum(task.work for task in tasks)
-    bar = tqdm(total=total, desc=f"{name} · {scale}", unit="step", disable=not progress)
-    with bar:
-        bar.update(sum(tasks[i].work for i in parts))
-        if _alone(pending, scale, device, executor):
-            finished = _one_by_one([(i, tasks[i]) for i in pending], device, bar.update)
-        else:
-            finished = _side_by_side([(i, tasks[i]) for i in pending], device, executor, bar)
-        with closing(finished):  # a part that cannot be stored stops the workers at once
-            for i, part in finished:
-                store.save(part, f"{name}--{scale}--part", origin.key(tasks[i]))
-                parts[i] = part
-    return [parts[i] for i in range(len(tasks))]
+@dataclass(frozen=True)
+class Run:
+    """A plan on its way to a record: where its parts are stored, and who carries them out."""
 
+    experiment: Experiment
+    plan: Plan
+    origin: Origin
+    scale: str
+    store: Store
+    device: str
+    executor: Executor | None
+    progress: bool
 
-def _alone(pending: list[int], scale: str, device: str, executor: Executor | None) -> bool:
-    """Whether starting other processes would not pay, or could not share the device."""
-    few = len(pending) < 2 or scale == "smoke" or processes() < 2
-    return executor is None and (few or device != "cpu")
+    def record(self) -> xr.Dataset:
+        """The record of the plan, with all that it says of itself."""
+        started = time.perf_counter()
+        parts = self.parts()
+        whole = assemble(parts, names_of(self.plan.factors), self.plan.seeds)
+        record = labelled(whole, self.plan.factors)
+        record.attrs = {
+            "scale": self.scale,
+            "device": self.device,
+            "wall_time_s": time.perf_counter() - started,
+            "compute_time_s": sum(part.attrs["seconds"] for part in parts),
+            "part_seconds": json.dumps([round(part.attrs["seconds"], 3) for part in parts]),
+            "key": self.origin.key(self.plan),
+            **self.origin.attrs(self.experiment, self.plan),
+            **provenance(),
+        }
+        return record
+
+    def parts(self) -> list[xr.Dataset]:
+        """The measurements of every task, those already stored first."""
+        tasks, key, name = list(self.plan.tasks()), self.origin.key, self.experiment.name
+        parts = {i: part for i, t in enumerate(tasks) if (part := self.store.load(key(t)))}
+        pending = [(i, task) for i, task in enumerate(tasks) if i not in parts]
+        total, words = sum(task.work for task in tasks), f"{name} · {self.scale}"
+        with tqdm(total=total, desc=words, unit="step", disable=not self.progress) as bar:
+            bar.update(sum(tasks[i].work for i in parts))
+            if self.alone(len(pending)):
+                finished = _one_by_one(pending, self.device, bar.update)
+            else:
+                finished = _side_by_side(pending, self.device, self.executor, bar)
+            with closing(finished):  # a part that cannot be stored stops the workers at once
+                for i, part in finished:
+                    self.store.save(part, f"{name}--{self.scale}--part", key(tasks[i]))
+                    parts[i] = part
+        return [parts[i] for i in range(len(tasks))]
+
+    def alone(self, pending: int) -> bool:
+        """Whether starting other processes would not pay, or could not share the device."""
+        few = pending < 2 or self.scale == "smoke" or processes() < 2
+        return self.executor is None and (few or self.device != "cpu")
 
 
 def perform(task: Task, device: str, progress: Progress | None = None) -> xr.Dataset:

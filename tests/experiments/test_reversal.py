@@ -66,6 +66,6 @@ def test_without_bn_statistics_do_not_matter_and_there_is_no_gain_to_move() -> N
 def test_a_wider_gain_leaves_less_of_the_sigmoid_straight() -> None:
     record = experiments.run("reversal", "smoke", progress=False)
     start = record.linearity.isel(step=0).mean(["seed", "layer", "learning_rate", "size"])
-    assert float(start.sel(arm="γ₀ = 2 (batch)")) < float(start.sel(arm="batch")) < 1
-    straight = record.linearity.sel(arm="straight units (batch)")
+    assert float(start.sel(arm="batch, γ₀ = 2")) < float(start.sel(arm="batch")) < 1
+    straight = record.linearity.sel(arm="batch, straight")
     np.testing.assert_allclose(straight, 1, atol=1e-6)
