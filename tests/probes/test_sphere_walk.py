@@ -48,6 +48,8 @@ def by_hand(s: probes.Snapshot, i: int, step: float) -> tuple[Tensor, Tensor, in
     return loss_at(there), torch.cat([each.flatten() for each in change]).norm(), filters
 
 
+@pytest.mark.oracle("sphere_variation", "sphere_change", "sphere_smoothness")
+@pytest.mark.oracle("sphere_relative_loss")
 def test_a_walk_is_that_of_one_member_by_hand() -> None:
     s = looked_at("batch")
     for i in range(2):
