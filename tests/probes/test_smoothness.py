@@ -181,8 +181,8 @@ def brute_hessian(s: probes.Snapshot, i: int, mode: norms.Mode, sphere: bool) ->
                 part = F.normalize(part, dim=1) * values[name].norm(dim=1, keepdim=True)
             full[name] = part
         with norms.using(s.net, mode):
-            logits = [functional_call(s.net, full, (x,)) for x in fixed_batches(s)[0]]
-        losses = map(F.cross_entropy, logits, fixed_batches(s)[1])
+            logits = [functional_call(s.net, full, (x,)) for x in fixed_batches(s)[0][i]]
+        losses = map(F.cross_entropy, logits, fixed_batches(s)[1][i])
         return torch.stack(list(losses)).mean()
 
     hessian = torch.autograd.functional.hessian(
@@ -219,7 +219,7 @@ def test_raw_sharpness_is_that_of_curvlinops_and_scipy() -> None:
                 net,
                 torch.nn.CrossEntropyLoss(),
                 list(net.parameters()),
-                list(zip(*fixed_batches(s), strict=True)),
+                list(zip(*(each[i] for each in fixed_batches(s)), strict=True)),
                 check_deterministic=False,
             )
             top = eigsh(hessian.to_scipy(), k=1, which="LA", return_eigenvectors=False)
@@ -334,7 +334,8 @@ def test_a_slice_is_the_loss_at_weights_moved_along_filters_of_their_own_length(
                     for name in s.weight_names:
                         net.get_parameter(name).add_(a * first[name][i] + b * second[name][i])
                     losses = [
-                        F.cross_entropy(net(x), y) for x, y in zip(*fixed_batches(s), strict=True)
+                        F.cross_entropy(net(x), y)
+                        for x, y in zip(*(each[i] for each in fixed_batches(s)), strict=True)
                     ]
                 expected = sum(losses) / len(losses)
                 assert found[i, j, k].item() == pytest.approx(expected.item(), rel=1e-10)
