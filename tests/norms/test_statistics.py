@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bnbook import norms
-from bnbook.norms import NormError, laws
+from bnbook import laws, norms
+from bnbook.norms import NormError
 
 
 def network() -> nn.Sequential:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from bnbook import norms
-from bnbook.norms import NormError, laws
+from bnbook import laws, norms
+from bnbook.norms import NormError
 from bnbook.norms.whitening_zca import inverse_square_root
 
 BOTH = ["whitening-zca", "whitening-iterative"]
