@@ -17,7 +17,7 @@ import torch
 import xarray as xr
 from typer.testing import CliRunner
 
-from bnbook import claims, data, environment, experiments
+from bnbook import chapters, data, environment, experiments
 from bnbook.chapters import Chapter
 from bnbook.claims import Claim
 from bnbook.cli import app
@@ -69,7 +69,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(experiments, "get", lambda name: experiment)
     monkeypatch.setattr(experiments, "run", made.run)
     chapter = Chapter("covariate-shift", "Covariate shift", "covariate_shift.py", (CLAIM,))
-    monkeypatch.setattr(claims.chapters, "read", lambda *_: [chapter])
+    monkeypatch.setattr(chapters, "read", lambda *_: [chapter])
     return made
 
 

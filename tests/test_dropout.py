@@ -14,8 +14,7 @@ from bnbook import norms
 from bnbook.data import Dataset, Split
 from bnbook.folding import fold
 from bnbook.nets import MLP, Dropout, NetError
-from bnbook.train import SGD, Member, Population
-from bnbook.train.population import Batches
+from bnbook.train import SGD, Batches, Member, Population
 
 MANY = 1_000_000
 
@@ -103,6 +102,7 @@ def test_a_stacked_run_with_dropout_equals_each_member_alone(norm: str) -> None:
         population.step()
     for i, member in enumerate(members):
         net = spec.build((6,), 3, member.seed).double()
+        assert isinstance(member.learning_rate, float)
         rule = torch.optim.SGD(net.parameters(), member.learning_rate)
         batches = Batches(data.train.y, 16, [member.seed])
         for step in range(10):

@@ -1,6 +1,7 @@
 """Random networks of torch's layers fold to the same numbers, or are refused."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -15,8 +16,7 @@ CHANNELS = 4
 Make = Callable[[], nn.Module]
 
 
-def conv(**options: int | str | bool) -> Make:
-    kernel = options.pop("kernel", 3)
+def conv(kernel: int = 3, **options: Any) -> Make:
     return lambda: nn.Conv2d(CHANNELS, CHANNELS, kernel, **options)
 
 
@@ -106,8 +106,8 @@ def networks(draw: st.DrawFn, images: bool) -> nn.Module:
     for tensor in (*net.parameters(), *net.buffers()):
         if tensor.is_floating_point():
             tensor.data.uniform_(0.3, 1.5)
-    for name, tensor in net.named_parameters():
-        tensor.data *= torch.randn_like(tensor).sign() * (0.3 if "weight" in name else 1)
+    for key, tensor in net.named_parameters():
+        tensor.data *= torch.randn_like(tensor).sign() * (0.3 if "weight" in key else 1)
     return net.eval()
 
 

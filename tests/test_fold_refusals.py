@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune, spectral_norm
+from torch.utils.hooks import RemovableHandle
 
-from bnbook import norms
 from bnbook.folding import FoldError, fold
-from bnbook.nets import MLP
+from bnbook.nets import MLP, Dropout
 from bnbook.nets.chains import Graph, graph_of
+from bnbook.norms.affine import Affine
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +181,7 @@ def test_a_layer_that_another_module_reads_is_refused() -> None:
 
 # --- hooks ---
 
-HOOKS: dict[str, Callable[[nn.Module], object]] = {
+HOOKS: dict[str, Callable[[nn.Module], RemovableHandle]] = {
     "forward": lambda m: m.register_forward_hook(lambda m, i, o: F.relu(o)),
     "forward pre": lambda m: m.register_forward_pre_hook(lambda m, i: (2 * i[0],)),
     "with keywords": lambda m: m.register_forward_hook(lambda m, i, k, o: o + 1, with_kwargs=True),
@@ -230,7 +231,7 @@ def test_a_hook_in_a_network_that_tells_its_chains_is_refused() -> None:
 
 
 def by_hand(layer: nn.Linear) -> nn.Linear:
-    layer.forward = lambda x: F.linear(x, 2 * layer.weight, layer.bias)
+    layer.forward = lambda x: F.linear(x, 2 * layer.weight, layer.bias)  # type: ignore[method-assign, assignment]
     return layer
 
 
@@ -238,7 +239,7 @@ def half_as_wide(layer: nn.Linear) -> nn.Linear:
     return prune.ln_structured(layer, "weight", amount=0.5, n=2, dim=0)
 
 
-COMPUTED: dict[str, Callable[[nn.Linear], nn.Linear]] = {
+COMPUTED: dict[str, Callable[[nn.Linear], nn.Module]] = {
     "weight norm": parametrizations.weight_norm,
     "spectral norm": parametrizations.spectral_norm,
     "orthogonal": parametrizations.orthogonal,
@@ -323,7 +324,9 @@ def test_any_part_that_is_still_in_training_mode_is_named(module: nn.Module) -> 
 
 def test_a_mode_of_this_package_other_than_population_is_training() -> None:
     net = MLP((4,), norm="batch", dropout=0.5).build((3,), 2, seed=0).eval()
-    net.layers[0].dropout.mode = "batch"
+    dropout = net.get_submodule("layers.0.dropout")
+    assert isinstance(dropout, Dropout)
+    dropout.mode = "batch"
     with pytest.raises(FoldError, match=r"Dropout 'layers\.0\.dropout' is in training mode"):
         fold(net)
 
@@ -340,6 +343,9 @@ class Mine(nn.BatchNorm2d):
 
 class FrozenBatchNorm2d(nn.Module):
     """As detection libraries have it: statistics that are buffers of a class of their own."""
+
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -413,7 +419,7 @@ def test_torchs_own_fold_with_whatever_parameters_they_have(name: str) -> None:
 
 
 def test_a_normaliser_with_a_forward_of_its_own_inherits_no_map() -> None:
-    class Doubled(norms.get("affine")):
+    class Doubled(Affine):
         def forward(self, z: Tensor) -> Tensor:
             return 2 * super().forward(z)
 
@@ -462,7 +468,7 @@ def test_one_normaliser_under_two_names_is_folded_under_both() -> None:
 
 def test_what_cannot_be_copied_is_refused() -> None:
     net = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3)).eval()
-    net.seen = net[0].weight * 2
+    net.seen = net.get_parameter("0.weight") * 2
     with pytest.raises(FoldError, match="cannot be copied"):
         fold(net)
 

@@ -176,7 +176,7 @@ def test_an_exploded_network_is_an_error_that_says_so(measure: object, bad: floa
     x = torch.randn(M, 6)
     x[2, 3] = bad
     with pytest.raises(JacobianError, match=r"not finite in 1 of 8 examples.*learning rate"):
-        measure(Parts.of(dense(), 1), x)  # type: ignore[operator]
+        measure(Parts.of(dense(), 1), x)
 
 
 def test_jacobians_that_are_not_finite_are_an_error() -> None:

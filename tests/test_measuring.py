@@ -47,7 +47,9 @@ def twins() -> tuple[nets.Network, nn.Module]:
 
 
 @pytest.mark.parametrize("name", sorted(set(probes.names()) - DENSE_ONLY - COSTLY))
-def test_a_probe_sees_in_a_foreign_network_what_it_sees_in_ours(name, rows):
+def test_a_probe_sees_in_a_foreign_network_what_it_sees_in_ours(
+    name: str, rows: data.Batched
+) -> None:
     ours, theirs = twins()
     found = [bnbook.measure(net, rows, [name])[name] for net in (ours, theirs)]
     assert found[0].dims == found[1].dims
@@ -55,7 +57,7 @@ def test_a_probe_sees_in_a_foreign_network_what_it_sees_in_ours(name, rows):
     torch.testing.assert_close(its, mine, rtol=1e-6, atol=1e-9, equal_nan=True)
 
 
-def test_a_record_is_labelled_as_that_of_a_run(rows):
+def test_a_record_is_labelled_as_that_of_a_run(rows: data.Batched) -> None:
     record = bnbook.measure(twins()[1], rows, ["accuracy"])
     assert record.accuracy.dims == ("arm", "seed", "step", "split", "statistics")
     assert record.arm.values.tolist() == ["Dense"]
@@ -64,7 +66,7 @@ def test_a_record_is_labelled_as_that_of_a_run(rows):
     assert record.accuracy.attrs["seconds"] > 0
 
 
-def test_an_image_network_is_measured():
+def test_an_image_network_is_measured() -> None:
     x, y = torch.randn(32, 3, 8, 8), torch.arange(32) % 5
     mine = data.from_batches((x[:16], y[:16]), (x[16:], y[16:]))
     names = ["accuracy", "loss", "weight_norm", "gradient_shift", "sharpness", "wasserstein_drift"]
@@ -94,7 +96,7 @@ def trained(rows: data.Batched, watched: bool) -> tuple[nn.Module, Watch | None]
     return model, seen
 
 
-def test_watching_does_not_change_what_is_watched(rows):
+def test_watching_does_not_change_what_is_watched(rows: data.Batched) -> None:
     alone, _ = trained(rows, watched=False)
     beside, seen = trained(rows, watched=True)
     for name, value in alone.state_dict().items():
@@ -106,14 +108,14 @@ def test_watching_does_not_change_what_is_watched(rows):
     assert (seen.record.accuracy.isel(step=-1) == last.accuracy.isel(step=0)).all()
 
 
-def test_measuring_leaves_the_model_alone(rows):
+def test_measuring_leaves_the_model_alone(rows: data.Batched) -> None:
     model = Dense()
     before = copy.deepcopy(model.state_dict())
     bnbook.measure(model, rows)
     assert all(torch.equal(v, model.state_dict()[n]) for n, v in before.items())
 
 
-def test_what_cannot_be_measured_is_named(rows):
+def test_what_cannot_be_measured_is_named(rows: data.Batched) -> None:
     with pytest.raises(MeasureError, match="no probe"):
         bnbook.measure(Dense(), rows, [])
     watch = Watch(Dense(), rows, ["loss"])

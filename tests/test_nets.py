@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from bnbook.nets import ACTIVATIONS, MLP, NetError, Trace
+from bnbook.nets.mlp import Layer
 
 ORACLES = {
     "identity": nn.Identity(),
@@ -24,11 +25,12 @@ ORACLES = {
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("order", ["before", "after"])
 def test_a_network_equals_the_same_one_of_torch_modules(activation: str, order: str) -> None:
-    spec = MLP((7, 5), activation, "batch", order=order)  # type: ignore[arg-type]
+    spec = MLP((7, 5), activation, "batch", order=order)
     net = spec.build((2, 3), 4, seed=1)
     stages: list[nn.Module] = []
     for layer, width in zip(net.layers, spec.widths, strict=True):
         pair = [nn.BatchNorm1d(width), ORACLES[activation]]
+        assert isinstance(layer, Layer)
         stages += [layer.linear, *(pair if order == "before" else pair[::-1])]
     plain = nn.Sequential(nn.Flatten(), *stages, net.head)
     x = torch.randn(9, 2, 3)
@@ -40,7 +42,9 @@ def test_a_trace_holds_each_stage_of_each_layer() -> None:
     x = torch.randn(9, 6)
     trace = net(x, trace=True)
     assert isinstance(trace, Trace)
-    torch.testing.assert_close(trace.linear[0], F.linear(x, net.layers[0].linear.weight))
+    torch.testing.assert_close(
+        trace.linear[0], F.linear(x, net.get_parameter("layers.0.linear.weight"))
+    )
     torch.testing.assert_close(trace.inputs[1].mean(0), torch.zeros(5), atol=1e-6, rtol=0)
     torch.testing.assert_close(trace.outputs[1], torch.tanh(trace.inputs[1]))
     torch.testing.assert_close(trace.logits, net.head(trace.outputs[1]))
@@ -100,6 +104,7 @@ def test_a_residual_layer_adds_its_input_where_the_hidden_widths_agree(order: st
     assert [layer.skip for layer in net.layers] == [False, True, False, True]
     h = x = torch.randn(9, 5)
     for i, layer in enumerate(net.layers):
+        assert isinstance(layer, Layer)
         z = F.linear(h, layer.linear.weight, layer.linear.bias)
         steps = [lambda z: F.batch_norm(z, None, None, training=True), torch.tanh]
         for step in steps if order == "before" else steps[::-1]:

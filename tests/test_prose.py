@@ -51,7 +51,9 @@ def glued(page: Path) -> re.Pattern[str]:
         name = call.args[0]
         pieces = name.values if isinstance(name, ast.JoinedStr) else [name]
         names.append(
-            "".join(re.escape(p.value) if isinstance(p, ast.Constant) else ".+" for p in pieces)
+            "".join(
+                re.escape(str(p.value)) if isinstance(p, ast.Constant) else ".+" for p in pieces
+            )
         )
     for call in calls(page, "claims.glue"):
         which = call.args[0]

@@ -15,7 +15,7 @@ CLAIM = Claim(
     says="Up is up.",
     source="nobody",
     experiment="none",
-    statistic=lambda record: record,
+    statistic=lambda record: record.accuracy,
     unit="accuracy",
     matters=0.01,
 )

@@ -45,7 +45,8 @@ def test_a_damaged_record_is_named_set_aside_and_not_used(tmp_path: Path, damage
     path = store.save(sample(), "shift--book", "abc")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    path.write_bytes({"truncated": content[:100], "changed": content, "empty": b""}[damage])
+    damaged = {"truncated": bytes(content[:100]), "changed": bytes(content), "empty": b""}
+    path.write_bytes(damaged[damage])
     with pytest.warns(DamagedRecord, match=path.name):
         assert store.load("abc") is None
     assert not path.exists()
@@ -77,6 +78,7 @@ def test_a_full_disk_leaves_earlier_records_and_hands_the_new_one_back(
     monkeypatch.undo()
     assert sorted(tmp_path.iterdir()) == before
     xr.testing.assert_identical(store.load("abc"), sample())
+    assert caught.value.record is not None
     store.save(caught.value.record, "shift--book", "def")
     xr.testing.assert_identical(store.load("def"), sample(2.0))
 
@@ -170,7 +172,7 @@ def test_a_record_is_read_without_a_file_that_could_be_locked(
     opened = []
     real = xr.open_dataset
 
-    def watch(what: object, **options: Any) -> xr.Dataset:
+    def watch(what: Any, **options: Any) -> xr.Dataset:
         opened.append(type(what))
         return real(what, **options)
 

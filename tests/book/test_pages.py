@@ -38,7 +38,7 @@ def test_every_image_says_what_it_shows(page: str) -> None:
 def loaded_from_elsewhere(page: str) -> list[str]:
     """Addresses outside the book that a page loads something from."""
     urls = [
-        element[attribute]
+        str(element[attribute])
         for tag, attribute in LOADS.items()
         for element in whole(page)(tag)
         if element.get(attribute) and element.get("rel") != ["canonical"]
@@ -87,7 +87,7 @@ def test_links_within_the_book_lead_somewhere(page: str) -> None:
     here = HTML / f"{page}.html"
     broken = []
     for link in whole(page)("a", href=True):
-        url = urlsplit(link["href"])
+        url = urlsplit(str(link["href"]))
         if url.scheme or url.netloc:
             continue
         target = (here.parent / unquote(url.path)).resolve() if url.path else here
@@ -95,7 +95,7 @@ def test_links_within_the_book_lead_somewhere(page: str) -> None:
             broken.append(link["href"])
         elif url.fragment and target.suffix == ".html":
             name = unquote(url.fragment)
-            if not parsed(target).find(attrs={"id": name}):
+            if not parsed(target).find(id=name):
                 broken.append(link["href"])
     assert broken == []
 

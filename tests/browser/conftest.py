@@ -7,14 +7,16 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 HTML = ROOT / "_build" / "html"
 SIZES = {"wide": (1280, 900), "phone": (360, 740)}
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+Theme = Literal["light", "dark"]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
@@ -64,9 +66,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def visit(browser: Browser, site: str) -> Iterator[Callable[..., View]]:
     """Open a page of the book; its views stay open, for tests to share, until another page's."""
-    views: dict[tuple[str, str, str], View] = {}
+    views: dict[tuple[str, str, Theme], View] = {}
 
-    def open_page(name: str, size: str = "wide", theme: str = "light") -> View:
+    def open_page(name: str, size: str = "wide", theme: Theme = "light") -> View:
         if any(page != name for page, *_ in views):
             close()
         if (name, size, theme) not in views:
@@ -77,7 +79,7 @@ def visit(browser: Browser, site: str) -> Iterator[Callable[..., View]]:
         while views:
             views.popitem()[1].page.context.close()
 
-    def opened(name: str, size: str, theme: str) -> View:
+    def opened(name: str, size: str, theme: Theme) -> View:
         width, height = SIZES[size]
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce"
@@ -91,10 +93,12 @@ def visit(browser: Browser, site: str) -> Iterator[Callable[..., View]]:
                 view.outside.append(route.request.url)
                 route.abort()
 
+        def listen(said: ConsoleMessage) -> None:
+            if said.type == "error":
+                view.complaints.append(said.text)
+
         context.route("**/*", guard)
-        view.page.on(
-            "console", lambda said: said.type == "error" and view.complaints.append(said.text)
-        )
+        view.page.on("console", listen)
         view.page.on("pageerror", lambda error: view.complaints.append(str(error)))
         answer = view.page.goto(f"{site}/{name}.html")
         assert answer is not None

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Locator, Page
 
+if TYPE_CHECKING:
+    from tests.browser.conftest import View
+
 SHOTS = Path(__file__).parents[2] / "_build" / "screenshots"
-Visit = Callable[..., "object"]
+Visit = Callable[..., "View"]
 
 SHOWN = """e => [...e.querySelectorAll('img')].filter(i => i.checkVisibility())
     .map(i => [i.currentSrc, i.alt])"""

@@ -3,11 +3,20 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import jupytext
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    expect,
+)
 
 from bnbook import playground
 from bnbook.figures.style import DARK, LIGHT, looks
@@ -52,17 +61,25 @@ def visit_disk(browser: Browser, folder: Path) -> Iterator[Open]:
     """Open a page from the disk; at the end it must have complained of and asked for nothing."""
     contexts: list[BrowserContext] = []
     wrong: list[str] = []
+    inside = f"{folder.as_uri()}/", "blob:", "data:"
+
+    def listen(said: ConsoleMessage) -> None:
+        if said.type == "error":
+            wrong.append(said.text)
+
+    def guard(request: Request) -> None:
+        if not request.url.startswith(inside):
+            wrong.append(request.url)
 
     def open_page(
-        name: str = "page", fragment: str = "", width: int = 1000, **options: str
+        name: str = "page", fragment: str = "", width: int = 1000, **options: Any
     ) -> Page:
         context = browser.new_context(viewport={"width": width, "height": 900}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda said: said.type == "error" and wrong.append(said.text))
+        page.on("console", listen)
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        inside = f"{folder.as_uri()}/", "blob:", "data:"
-        page.on("request", lambda r: r.url.startswith(inside) or wrong.append(r.url))
+        page.on("request", guard)
         page.goto(f"{folder.as_uri()}/{name}.html{fragment}")
         expect(counter(page)).to_contain_text("step 0 of", timeout=20_000)
         return page

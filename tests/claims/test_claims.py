@@ -286,7 +286,7 @@ def test_a_statistic_without_one_number_per_seed_is_an_error_that_names_its_dime
     declared(STRATIFIED)
     with pytest.raises(ClaimError, match="has dimensions seed; expected activation, seed"):
         claims.judge("made-2", record())
-    declared(replace(CLAIM, statistic=lambda made: 0.5))
+    declared(replace(CLAIM, statistic=lambda made: 0.5))  # type: ignore[arg-type, return-value]
     with pytest.raises(ClaimError, match=r"is a float; expected an xarray\.DataArray"):
         claims.judge("made-1", record())
 

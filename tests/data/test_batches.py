@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 from bnbook import data
@@ -13,11 +17,11 @@ X = torch.arange(20.0).view(10, 2)
 Y = torch.arange(10) // 5
 
 
-def loader(size: int) -> DataLoader:
+def loader(size: int) -> DataLoader[tuple[Tensor, ...]]:
     return DataLoader(TensorDataset(X, Y), batch_size=size)
 
 
-def test_values_stay_as_they_come_and_batches_are_remembered():
+def test_values_stay_as_they_come_and_batches_are_remembered() -> None:
     mine = data.from_batches(loader(3), (X, Y), ["a", "b"])
     assert (mine.classes, mine.batch_size) == (("a", "b"), 3)
     assert [len(rows) for rows in mine.batches] == [3, 3, 3, 1]
@@ -27,14 +31,14 @@ def test_values_stay_as_they_come_and_batches_are_remembered():
     assert torch.equal(mine.test.x, X)
 
 
-def test_the_first_examples_are_a_mixture_though_the_loader_sorts():
+def test_the_first_examples_are_a_mixture_though_the_loader_sorts() -> None:
     x, y = torch.randn(1000, 2), torch.arange(1000) // 500
     mine = data.from_batches((x, y), (x, y))
     assert 0.3 < mine.train.y[:100].double().mean() < 0.7
 
 
-def test_reading_stops_where_it_is_told():
-    def endless():
+def test_reading_stops_where_it_is_told() -> None:
+    def endless() -> Iterator[tuple[Tensor, Tensor]]:
         while True:
             yield X, Y
 
@@ -53,11 +57,11 @@ def test_reading_stops_where_it_is_told():
         ([(X, Y - 1)], "from 0 on"),
     ],
 )
-def test_what_is_no_batch_is_named(train, message):
+def test_what_is_no_batch_is_named(train: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         data.from_batches(train, (X, Y))
 
 
-def test_fewer_classes_than_labels_are_refused():
+def test_fewer_classes_than_labels_are_refused() -> None:
     with pytest.raises(DataError, match="labels go up to 1"):
         data.from_batches((X, Y), (X, Y), ["only"])

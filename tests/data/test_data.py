@@ -50,8 +50,8 @@ def test_mnist_5k_tests_on_the_hundred_images_of_lowest_hash_and_trains_on_the_r
         lowest |= {(digit, image) for image in images[:100]}
     everything = {(int(y), x.tobytes()) for x, y in zip(*digits, strict=True)}
     for split, expected in {mnist_5k.train: everything - lowest, mnist_5k.test: lowest}.items():
-        images = (image.tobytes() for image in pixels_of(mnist_5k, split))
-        assert set(zip(split.y.tolist(), images, strict=True)) == expected
+        held = (image.tobytes() for image in pixels_of(mnist_5k, split))
+        assert set(zip(split.y.tolist(), held, strict=True)) == expected
 
 
 def test_mnist_5k_depends_on_no_order_and_no_generator(

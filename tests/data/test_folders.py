@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -240,7 +241,7 @@ def test_what_is_no_picture_is_left_out_with_a_word(where: Path) -> None:
 # --- pixels ---
 
 
-def with_picture(where: Path, image: Image.Image, name: str = "0.png", **options: object) -> Path:
+def with_picture(where: Path, image: Image.Image, name: str = "0.png", **options: Any) -> Path:
     """A folder one picture of which is another."""
     path = write_images(where / "animals")
     image.save(path / "train/cat" / name, **options)

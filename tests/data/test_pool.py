@@ -42,8 +42,8 @@ def test_seeds_are_dealt_different_examples_and_a_seed_always_the_same() -> None
     assert torch.equal(again.train.x, one.train.x)
     assert torch.equal(again.test.y, one.test.y)
     assert one.test.y.bincount().tolist() == [100] * 10
-    same = {row.numpy().tobytes() for row in digits.pool.x[digits.pool.deal(1).test]}  # type: ignore[union-attr]
-    shared = sum(row.numpy().tobytes() in same for row in digits.pool.x[digits.pool.deal(2).test])  # type: ignore[union-attr]
+    same = {row.numpy().tobytes() for row in digits.pool.x[digits.pool.deal(1).test]}
+    shared = sum(row.numpy().tobytes() in same for row in digits.pool.x[digits.pool.deal(2).test])
     # hypergeometric: 10 × (mean 20, variance 100·⅕·⅘·400/499 = 12.8) by chance
     assert abs(shared - 200) < 5 * 128**0.5
     assert not torch.equal(one.test.x, other.test.x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def found(model: nn.Module, data: Any = None, **options: Any) -> list[str]:
     return report.names
 
 
-def test_a_healthy_network_has_none_and_is_left_alone():
+def test_a_healthy_network_has_none_and_is_left_alone() -> None:
     model = copy.deepcopy(well())
     before = copy.deepcopy(model.state_dict())
     assert found(model) == []
@@ -44,7 +45,7 @@ def test_a_healthy_network_has_none_and_is_left_alone():
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_a_case_is_named_before_its_cure_and_not_after(name):
+def test_a_case_is_named_before_its_cure_and_not_after(name: str) -> None:
     case = cases.BY_NAME[name]
     sick, cured = case.visits(5)
     assert case.sign in found(sick.model, sick.data, **sick.options)
@@ -71,7 +72,7 @@ class Shared(nn.Module):
         self.a, self.b, self.head = nn.Linear(196, 32), nn.Linear(32, 32), nn.Linear(32, 10)
         self.norm = nn.BatchNorm1d(32)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         h = torch.relu(self.norm(self.a(x.flatten(1))))
         return self.head(torch.relu(self.norm(self.b(h))))
 
@@ -79,7 +80,7 @@ class Shared(nn.Module):
 class Stubborn(nn.Sequential):
     """A network whose normalisers do not obey eval()."""
 
-    def train(self, mode: bool = True) -> nn.Module:
+    def train(self, mode: bool = True) -> Stubborn:
         super().train(mode)
         for norm in norms_of(self):
             norm.train()
@@ -122,7 +123,7 @@ def wide_epsilon() -> nn.Module:
 def biased() -> nn.Module:
     model = copy.deepcopy(well())
     linear = nn.Linear(196, 64)
-    linear.weight = model[1].weight
+    linear.weight = model.get_parameter("1.weight")
     nn.init.zeros_(linear.bias)
     model[1] = linear
     return model
@@ -148,16 +149,16 @@ SICK = {
 
 
 @pytest.mark.parametrize("name", sorted(SICK))
-def test_a_sign_is_given_where_it_is(name):
+def test_a_sign_is_given_where_it_is(name: str) -> None:
     torch.manual_seed(0)
     assert name in found(SICK[name]())
 
 
-def test_a_network_without_memory_depends_on_its_batch():
+def test_a_network_without_memory_depends_on_its_batch() -> None:
     assert "depends-in-use" in found(forgetful())
 
 
-def test_sorted_batches_are_unfair():
+def test_sorted_batches_are_unfair() -> None:
     (x, y), _ = digits()
     order = y[:2000].argsort()
     batches = [(x[rows], y[rows]) for rows in order.split(32)][:-1]
@@ -165,27 +166,27 @@ def test_sorted_batches_are_unfair():
 
 
 @pytest.mark.parametrize("momentum", [0.9, 0.1])
-def test_a_momentum_is_named_by_its_value(momentum):
+def test_a_momentum_is_named_by_its_value(momentum: float) -> None:
     model = copy.deepcopy(well())
     for norm in norms_of(model):
         norm.momentum = momentum
     assert ("reversed-momentum" in found(model)) is (momentum == 0.9)
 
 
-def test_a_small_rest_is_named_where_maps_are_small():
+def test_a_small_rest_is_named_where_maps_are_small() -> None:
     data = seen_as(epoch(32, 3, 1601, drop_last=False))
     assert "last-batch" in found(well(), data)
     assert "last-batch" not in found(well(), seen_as(epoch(32, 3, 1616, drop_last=False)))
 
 
-def test_few_examples_make_noise_and_replicas_make_them_few():
+def test_few_examples_make_noise_and_replicas_make_them_few() -> None:
     assert "small-batch" in found(well(), batch_size=4)
     assert "small-shards" in found(well(), batch_size=16, replicas=4)
     together = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(well()))
     assert "small-shards" not in found(together, batch_size=16, replicas=4)
 
 
-def test_a_decayed_scale_is_a_remark():
+def test_a_decayed_scale_is_a_remark() -> None:
     model = copy.deepcopy(well())
     decays = torch.optim.SGD(model.parameters(), 0.1, weight_decay=1e-4)
     report = bnbook.diagnose(model, known(), optimizer=decays)
@@ -195,14 +196,14 @@ def test_a_decayed_scale_is_a_remark():
     assert found(model, optimizer=plain) == []
 
 
-def test_a_normaliser_that_cannot_fold_is_a_remark():
+def test_a_normaliser_that_cannot_fold_is_a_remark() -> None:
     visit = healthy.trained("residual, norm first", 3, steps=30)
     report = bnbook.diagnose(visit.model, visit.data)
     assert "not-foldable" in report.names
     assert report["not-foldable"].kind == "remark"
 
 
-def test_averaged_weights_need_new_statistics():
+def test_averaged_weights_need_new_statistics() -> None:
     model = copy.deepcopy(well())
     with torch.no_grad():
         for norm in norms_of(model):
@@ -211,7 +212,7 @@ def test_averaged_weights_need_new_statistics():
     assert found(model) == ["stale-statistics"]
 
 
-def test_half_precision_is_a_remark():
+def test_half_precision_is_a_remark() -> None:
     from bnbook.diagnosis.half_precision import half_precision
 
     patient = diagnosis.Patient(halved(), known(), 32)
@@ -219,18 +220,18 @@ def test_half_precision_is_a_remark():
     assert half_precision(diagnosis.Patient(well(), known(), 32)) is None
 
 
-def test_every_sign_is_tried_here():
+def test_every_sign_is_tried_here() -> None:
     by_case = {case.sign for case in cases.CASES}
     here = {*SICK, "unfair-batches", "half-precision", "decayed-scale", "not-foldable"}
     assert by_case | here == set(diagnosis.names())
 
 
-def test_what_is_no_number_of_devices_is_an_error():
+def test_what_is_no_number_of_devices_is_an_error() -> None:
     with pytest.raises(diagnosis.DiagnosisError, match="replicas is 0"):
         bnbook.diagnose(well(), known(), replicas=0)
 
 
-def test_a_report_is_words_numbers_and_a_file(tmp_path):
+def test_a_report_is_words_numbers_and_a_file(tmp_path: Path) -> None:
     report = bnbook.diagnose(biased(), known())
     assert "redundant-bias" in str(report)
     assert f"{report.scores['test', 'population'][0]:.1%}" in report._repr_html_()

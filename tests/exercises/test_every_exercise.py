@@ -25,7 +25,11 @@ CHAPTERS = tuple(
     path.stem.replace("_", "-") for path in Path(exercises.__file__).parent.glob("[a-z]*.py")
 )
 NUMERIC = [name for name, each in CATALOGUE.items() if isinstance(each.answer, Numeric)]
-KNOWN = [name for name in NUMERIC if not callable(CATALOGUE[name].answer.value)]
+KNOWN = [
+    name
+    for name, each in CATALOGUE.items()
+    if isinstance(each.answer, Numeric) and not callable(each.answer.value)
+]
 QUICK = settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -207,8 +211,8 @@ class Mute:
     def __repr__(self) -> str:
         raise RuntimeError("no words")
 
-    __str__ = __float__ = __len__ = __iter__ = __call__ = __array__ = __hash__ = __repr__
-    __eq__ = __lt__ = __mul__ = __repr__  # type: ignore[assignment]
+    __str__ = __float__ = __len__ = __iter__ = __call__ = __array__ = __repr__
+    __eq__ = __lt__ = __mul__ = __hash__ = __repr__  # type: ignore[assignment]
 
 
 ENDLESS: list[Any] = []

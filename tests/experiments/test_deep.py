@@ -7,6 +7,7 @@ import pytest
 
 from bnbook import experiments
 from bnbook.experiments.gradient_explosion import VARIANTS
+from bnbook.factors import name_of
 
 
 def test_under_bn_the_gain_of_the_weights_divides_their_gradients_and_changes_no_rank() -> None:
@@ -30,7 +31,7 @@ def test_rank_and_gap_of_a_record_are_of_one_representation() -> None:
 def test_measured_growth_is_near_the_prediction_where_there_is_one() -> None:
     record = experiments.run("gradient-explosion", "smoke", progress=False)
     ratio = (record.growth / record.predicted).mean("seed")
-    predicted = [v.name for v in VARIANTS if v.init == "he" and not v.residual]
+    predicted = [name_of(v.factors) for v in VARIANTS if v.init == "he" and not v.residual]
     assert ratio.sel(arm=predicted).values == pytest.approx(1, abs=0.12)  # narrow networks
     assert ratio.isnull().sum() == len(VARIANTS) - len(predicted)
 

@@ -55,7 +55,7 @@ def test_normalised_filters_are_as_long_as_those_of_the_other_arms(name: str) ->
 
 
 def test_a_record_depends_on_the_normalisers_of_all_its_arms() -> None:
-    from bnbook.experiments.runner import modules_of
+    from bnbook.study.runner import modules_of
 
     named = set(modules_of(PLAN))
     for part in (*PARTS.values(), *PAIRS.values()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -47,10 +48,12 @@ def test_rates_count_the_verdicts_of_decide(shape: str) -> None:
     settings = Trials(studies=25, truths=(0.0, 1.0, 2.0), spreads=(0.3, 1.0))
     values = draw(np.random.default_rng(2), shape, (settings.studies, 10))
     found = _rates(outer_limits(values, shape), settings)
-    centre = "median" if shape == "grid" else "mean"
+    centre: Literal["mean", "median"] = "median" if shape == "grid" else "mean"
     for i, truth in enumerate(settings.truths):
         for j, spread in enumerate(settings.spreads):
-            said = [decide(truth + spread * v, 1.0, centre=centre).verdict for v in values]
+            said: list[str] = [
+                decide(truth + spread * v, 1.0, centre=centre).verdict for v in values
+            ]
             expected = [said.count(verdict) / len(said) for verdict in VERDICTS]
             # a bootstrap limit beside a bound may fall either way by one resample
             assert found[:, i, j] == pytest.approx(expected, abs=1.01 / settings.studies)

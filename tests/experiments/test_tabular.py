@@ -11,6 +11,8 @@ import xarray as xr
 from bnbook import data, experiments
 from bnbook.data import bayes_net
 from bnbook.experiments.tabular_best import ARM, Draws, measure
+from bnbook.nets import MLP
+from bnbook.train import Plan
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
@@ -19,8 +21,11 @@ def test_the_arms_of_an_activation_differ_in_the_normaliser_alone(
     scale: str, activation: str
 ) -> None:
     plan = experiments.get("tabular").plan(scale)
-    none, batch = (arm for arm in plan.arms if arm.net.activation == activation)
-    assert batch == replace(none, name=batch.name, net=replace(none.net, norm="batch"))
+    assert isinstance(plan, Plan)
+    none, batch = (arm for arm in plan.arms if arm.factors["activation"] == activation)
+    assert isinstance(none.net, MLP)
+    assert none.net.activation == activation
+    assert batch == replace(none, factors=batch.factors, net=replace(none.net, norm="batch"))
 
 
 def test_only_the_paper_scale_needs_a_download() -> None:

@@ -1,6 +1,7 @@
 """A heatmap writes each mean with half the width of its interval."""
 
 import re
+from typing import Any
 
 import pytest
 import xarray as xr
@@ -35,7 +36,7 @@ def test_a_cell_without_runs_is_drawn_and_named(ruined: xr.Dataset) -> None:
 
 
 def test_colours_can_part_at_zero_spread_over_decades_and_hold_still(record: xr.Dataset) -> None:
-    def drawn(**how: object) -> bytes:
+    def drawn(**how: Any) -> bytes:
         return figures.heatmap(record, "drift", rows="layer", select={"step": 0}, **how).light
 
     assert len({drawn(), drawn(centre=0), drawn(log=True), drawn(limits=(0, 10))}) >= 3

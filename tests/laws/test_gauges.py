@@ -36,7 +36,9 @@ class Small(nn.Module):
 def test_the_scale_gauge_is_rho_gamma_times_the_gradient_of_gamma() -> None:
     net = Small(eps=0.3)
     net.loss(net.linear.weight).backward()
-    gauge = laws.scale_gauge(net.linear.weight.detach(), net.linear.weight.grad)
+    slope = net.linear.weight.grad
+    assert slope is not None
+    gauge = laws.scale_gauge(net.linear.weight.detach(), slope)
     var = net.linear(net.x).detach().var(0, correction=0)
     expected = 0.3 / (var + 0.3) * net.norm.weight.detach() * net.norm.weight.grad
     assert expected.abs().min() > 1e-4

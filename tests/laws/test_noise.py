@@ -128,7 +128,7 @@ def test_dropout_multiplies_the_variance_by_1_over_keep_and_more_off_centre(
 )
 def test_a_batch_too_small_for_a_law_is_refused(law: object, m: int) -> None:
     with pytest.raises(NormError, match=rf"m is {m}.* at least \d"):
-        law(m)  # type: ignore[operator]
+        law(m)
 
 
 @pytest.mark.parametrize("keep", [0.0, 1.2])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-BATCH_NORMS = (
+BATCH_NORMS: tuple[dict[str, Any], ...] = (
     {},
     {"momentum": None},
     {"momentum": 0.9},
@@ -103,7 +107,11 @@ def normed(norm: nn.Module, channels: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), norm, nn.ReLU())
 
 
-BLOCKS = {
+def batch_normed(channels: int, options: dict[str, Any]) -> nn.Module:
+    return normed(nn.BatchNorm2d(channels, **options), channels)
+
+
+BLOCKS: dict[str, Callable[[int], nn.Module]] = {
     "inverted residual": InvertedResidual,
     "basic": Basic,
     "convnext": ConvNeXt,
@@ -113,10 +121,7 @@ BLOCKS = {
     "instance": lambda c: normed(nn.InstanceNorm2d(c, affine=True), c),
     "instance that remembers": lambda c: normed(nn.InstanceNorm2d(c, track_running_stats=True), c),
     "layer of images": lambda c: normed(nn.LayerNorm([c, 8, 8]), c),
-    **{
-        f"batch {options}": lambda c, options=options: normed(nn.BatchNorm2d(c, **options), c)
-        for options in BATCH_NORMS
-    },
+    **{f"batch {options}": partial(batch_normed, options=options) for options in BATCH_NORMS},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -45,18 +46,18 @@ def same_in_both_modes(model: nn.Module, x: Tensor, example: Tensor | None = Non
 
 @settings(max_examples=12, deadline=None)
 @given(st.lists(st.sampled_from(sorted(BLOCKS)), min_size=1, max_size=3), st.integers(0, 99))
-def test_random_networks_compute_the_same(names, seed):
+def test_random_networks_compute_the_same(names: list[str], seed: int) -> None:
     same_in_both_modes(stack(names, seed), X)
 
 
 @pytest.mark.parametrize("name", sorted(BLOCKS))
-def test_every_block_computes_the_same(name):
+def test_every_block_computes_the_same(name: str) -> None:
     same_in_both_modes(stack([name], 0), X)
 
 
 @pytest.mark.parametrize("options", BATCH_NORMS, ids=str)
 @pytest.mark.parametrize("dims", [0, 1, 3])
-def test_batch_normalization_of_every_dimension(dims, options):
+def test_batch_normalization_of_every_dimension(dims: int, options: dict[str, Any]) -> None:
     kind = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 3: nn.BatchNorm3d}[dims]
     first = nn.Linear(5, 4) if not dims else {1: nn.Conv1d, 3: nn.Conv3d}[dims](5, 4, 2)
     layers = [first, kind(4, **options), nn.ReLU(), nn.Flatten()]
@@ -66,7 +67,7 @@ def test_batch_normalization_of_every_dimension(dims, options):
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v3_small"])
-def test_networks_of_torchvision(name):
+def test_networks_of_torchvision(name: str) -> None:
     torchvision_datasets()  # declares what torchvision's import needs
     import torchvision
 
@@ -78,16 +79,15 @@ def test_networks_of_torchvision(name):
     same_in_both_modes(model, torch.randn(3, 3, 32, 32).double())
 
 
-def test_a_network_that_cannot_be_traced_is_watched():
+def test_a_network_that_cannot_be_traced_is_watched() -> None:
     with pytest.raises(AdoptError, match="example=x"):
         bnbook.adopt(Branching())
     model, x = stirred(Branching()), torch.randn(6, 12).double()
     same_in_both_modes(model, x, x[:2])
     net = bnbook.adopt(model, x)
     trace = net(x, trace=True)
-    hidden = F.batch_norm(
-        trace.linear[0], None, None, net.model.norm.weight, net.model.norm.bias, True
-    )
+    weight, bias = (net.get_parameter(f"model.norm.{name}") for name in ("weight", "bias"))
+    hidden = F.batch_norm(trace.linear[0], None, None, weight, bias, True)
     torch.testing.assert_close(trace.inputs[0], hidden)
     torch.testing.assert_close(trace.outputs[0], hidden.relu())
 
@@ -131,7 +131,7 @@ class After(nn.Module):
     ],
     ids=["residual sum", "normaliser after"],
 )
-def test_the_trace_is_that_of_our_own_network(spec, model):
+def test_the_trace_is_that_of_our_own_network(spec: nets.MLP, model: nn.Module) -> None:
     net, model = twin(spec, model)
     adopted, x = bnbook.adopt(model), torch.randn(9, 6).double()
     for mode in ("batch", "population"):
@@ -140,14 +140,14 @@ def test_the_trace_is_that_of_our_own_network(spec, model):
         torch.testing.assert_close(vars(theirs), vars(ours))
 
 
-def test_gradients_reach_what_a_trace_holds():
+def test_gradients_reach_what_a_trace_holds() -> None:
     adopted = bnbook.adopt(stack(["basic"], 0).double())
     trace = adopted(X, trace=True)
     grads = torch.autograd.grad(trace.logits.sum(), trace.linear + trace.outputs)
     assert all(bool(g.isfinite().all()) and g.abs().sum() > 0 for g in grads)
 
 
-def test_an_add_belongs_to_the_deeper_branch():
+def test_an_add_belongs_to_the_deeper_branch() -> None:
     net = bnbook.adopt(stack(["basic"], 0).double())
     trace = net(X, trace=True)
     block = net.model[1]
@@ -156,9 +156,9 @@ def test_an_add_belongs_to_the_deeper_branch():
     torch.testing.assert_close(trace.outputs[2], expected.relu())
 
 
-def test_every_reason_is_in_one_error():
+def test_every_reason_is_in_one_error() -> None:
     class Own(nn.BatchNorm1d):
-        def forward(self, x):
+        def forward(self, x: Tensor) -> Tensor:
             return super().forward(x) + 1
 
     model = nn.Sequential(nn.Linear(3, 4), Own(4), nn.AlphaDropout(0.1), nn.Linear(4, 2))
@@ -171,20 +171,20 @@ def test_every_reason_is_in_one_error():
         assert part in str(error.value)
 
 
-def test_what_depends_on_the_mode_elsewhere_is_refused():
+def test_what_depends_on_the_mode_elsewhere_is_refused() -> None:
     class Noisy(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.head = nn.Linear(3, 2)
 
-        def forward(self, x):
+        def forward(self, x: Tensor) -> Tensor:
             return self.head(F.dropout(x, 0.5, self.training))
 
     with pytest.raises(AdoptError, match="one thing in training"):
         bnbook.adopt(Noisy())
 
 
-def test_other_outputs_than_logits_are_named():
+def test_other_outputs_than_logits_are_named() -> None:
     net = bnbook.adopt(nn.Sequential(nn.Conv2d(3, 4, 1)))
     with pytest.raises(AdoptError, match="logits"):
         net(torch.randn(2, 3, 4, 4))
@@ -197,7 +197,9 @@ def test_other_outputs_than_logits_are_named():
         (nn.Dropout(0.5), (64, 8, 3, 3), ()),
     ],
 )
-def test_dropout_drops_what_torch_drops(layer, shape, constant_over):
+def test_dropout_drops_what_torch_drops(
+    layer: nn.Module, shape: tuple[int, ...], constant_over: tuple[int, ...]
+) -> None:
     net = bnbook.adopt(nn.Sequential(layer, nn.Flatten(), nn.Linear(72, 2)))
     h = net.model[0](torch.ones(shape))
     assert abs(h.mean() - 1) < 0.2
@@ -206,7 +208,7 @@ def test_dropout_drops_what_torch_drops(layer, shape, constant_over):
         assert (h.amax(constant_over) == h.amin(constant_over)).all()
 
 
-def test_a_frozen_layer_of_a_network_in_training_stays_frozen():
+def test_a_frozen_layer_of_a_network_in_training_stays_frozen() -> None:
     model = stirred(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)))
     model.train()
     model[1].eval()
@@ -215,7 +217,7 @@ def test_a_frozen_layer_of_a_network_in_training_stays_frozen():
         torch.testing.assert_close(net(x), model(x))
 
 
-def test_the_model_is_left_alone():
+def test_the_model_is_left_alone() -> None:
     model = stack(["basic"], 0)
     before = copy.deepcopy(model.state_dict())
     net = bnbook.adopt(model)
@@ -224,7 +226,7 @@ def test_the_model_is_left_alone():
     assert isinstance(model[1].first_norm, nn.BatchNorm2d)
 
 
-def test_an_adopted_network_folds():
+def test_an_adopted_network_folds() -> None:
     for name in ("basic", "batch {'bias': False}", "batch {'momentum': None}"):
         net = bnbook.adopt(stack([name], 0).double().eval())
         folded = bnbook.fold(net)
@@ -232,13 +234,13 @@ def test_an_adopted_network_folds():
         torch.testing.assert_close(folded(X), net(X), rtol=1e-10, atol=1e-10)
 
 
-def test_tied_weights_are_not_folded():
+def test_tied_weights_are_not_folded() -> None:
     class Tied(nn.Module):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__()
             self.enc, self.bn = nn.Linear(4, 4), nn.BatchNorm1d(4)
 
-        def forward(self, x):
+        def forward(self, x: Tensor) -> Tensor:
             return F.linear(torch.relu(self.bn(self.enc(x))), self.enc.weight.t())
 
     with pytest.raises(bnbook.folding.FoldError, match="tied"):

@@ -1,5 +1,7 @@
 """Batch normalization: torch's own layer, the equation, its gradient and its symmetries."""
 
+from typing import Any
+
 import hypothesis.extra.numpy as arrays
 import pytest
 import torch
@@ -14,7 +16,8 @@ from bnbook.norms.batch import moments, standardise
 
 SHAPES = [(8, 5), (8, 5, 7), (8, 5, 4, 3)]
 TORCH = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}
-OPTIONS = [{}, {"affine": False}, {"eps": 0.1, "momentum": 0.3}, {"momentum": 1.0}]
+Options = dict[str, Any]
+OPTIONS: list[Options] = [{}, {"affine": False}, {"eps": 0.1, "momentum": 0.3}, {"momentum": 1.0}]
 
 
 def columns(rows: int = 6) -> st.SearchStrategy[Tensor]:
@@ -24,7 +27,7 @@ def columns(rows: int = 6) -> st.SearchStrategy[Tensor]:
     return values.map(lambda z: torch.from_numpy(z) + 10 * ramp)
 
 
-def pair(shape: tuple[int, ...], options: dict) -> tuple[norms.Norm, nn.Module]:
+def pair(shape: tuple[int, ...], options: Options) -> tuple[norms.Norm, nn.Module]:
     ours, theirs = norms.make("batch", 5, **options), TORCH[len(shape)](5, **options)
     with torch.no_grad():
         for mine, its in zip(ours.parameters(), theirs.parameters(), strict=True):
@@ -34,7 +37,7 @@ def pair(shape: tuple[int, ...], options: dict) -> tuple[norms.Norm, nn.Module]:
 
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_batch_equals_torchs_batch_norm(shape: tuple[int, ...], options: dict) -> None:
+def test_batch_equals_torchs_batch_norm(shape: tuple[int, ...], options: Options) -> None:
     """Forward, backward, running mean and unbiased running variance over training; evaluation."""
     ours, theirs = pair(shape, options)
     for step in range(3):
@@ -54,7 +57,7 @@ def test_batch_equals_torchs_batch_norm(shape: tuple[int, ...], options: dict) -
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_state_dicts_go_both_ways_between_ours_and_torchs(options: dict) -> None:
+def test_state_dicts_go_both_ways_between_ours_and_torchs(options: Options) -> None:
     ours, theirs = pair((8, 5), options)
     z = torch.randn(8, 5)
     ours(z), theirs(3 * z)
@@ -78,7 +81,8 @@ def test_the_fused_kernel_computes_the_equation_alone_and_stacked(shape: tuple[i
 
     def equation(z: Tensor) -> Tensor:
         x = standardise(z, *moments(z), 0.1)
-        return per_channel(norm.weight, z) * x + per_channel(norm.bias, z)
+        weight, bias = (norm.get_parameter(name) for name in ("weight", "bias"))
+        return per_channel(weight, z) * x + per_channel(bias, z)
 
     with norms.using(norm, "batch"):
         torch.testing.assert_close(norm(z[0]), equation(z[0]), rtol=1e-13, atol=1e-13)

@@ -201,7 +201,8 @@ def test_affine_is_an_option_of_all(name: str, affine: bool) -> None:
                 norm.bias.copy_(shift)
             if name == "noisy-batch" and mode == "batch":
                 continue  # its noise comes after γ and β: see its own tests
-            norm.reset_statistics(), twin.reset_statistics()
+            norm.reset_statistics()
+            twin.reset_statistics()
             with norms.using(norm, mode), norms.using(twin, mode):
                 expected = scale[:, None] * twin(z) + shift[:, None]
                 torch.testing.assert_close(norm(z), expected, rtol=1e-12, atol=1e-12)
@@ -280,7 +281,8 @@ def test_members_trained_stacked_equal_each_trained_alone(name: str, dense: bool
             F.cross_entropy(net(x[t, i]), y[t, i]).backward()
             with torch.no_grad():
                 for p in net.parameters():
-                    p -= rate * p.grad if p.grad is not None else 0
+                    if p.grad is not None:
+                        p.sub_(rate * p.grad)
     expected = stack_module_state(alone)
     for found, wanted in zip((params, buffers), expected, strict=True):
         for key, value in wanted.items():

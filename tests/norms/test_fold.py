@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -72,7 +73,7 @@ def test_a_multilayer_perceptron_folds(name: str, order: str) -> None:
     assert folded(torch.randn(2, 6), trace=True).logits.shape == (2, 3)
 
 
-CONVOLUTIONAL = {
+CONVOLUTIONAL: dict[str, VGG | ResNet] = {
     "vgg": VGG(((3, 1), (4, 2))),
     "resnet, padded shortcuts": ResNet(8, scale=0.25),
     "resnet, projections": ResNet(14, scale=0.25, shortcut="project"),
@@ -98,7 +99,7 @@ def test_a_convolutional_network_that_cannot_be_folded_says_why(name: str, kind:
 @pytest.mark.parametrize("affine", [True, False])
 def test_folding_follows_its_formula(affine: bool) -> None:
     net = trained(nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, affine=affine)), 4)
-    linear, bn = net
+    linear, bn = net[0], net[1]
     scale = 1 / torch.sqrt(bn.running_var + bn.eps)
     gamma, beta = (bn.weight, bn.bias) if affine else (torch.ones(3), torch.zeros(3))
     folded = fold(net)[0]
@@ -204,7 +205,7 @@ class Told(nn.Module):
         self.conv, self.norm = nn.Conv2d(3, 4, 3), norms.make(name, 4)
         self.last = nn.Conv2d(4, 2, 1)
 
-    def chains(self) -> list[list]:
+    def chains(self) -> list[list[Any]]:
         return [[self.conv, self.norm, torch.tanh, self.last]]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -301,7 +302,7 @@ class Steered(Both):
 class Silent(Both):
     """Tells chains without its normaliser."""
 
-    def chains(self) -> list[list]:
+    def chains(self) -> list[list[Any]]:
         return [[self.linear]]
 
 

@@ -1,6 +1,7 @@
 """Tools for statistics find what they work on, or say so; and what stops them loses nothing."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -106,7 +107,7 @@ def of_words() -> Iterator[object]:
     yield {"x": torch.randn(16, 4)}
 
 
-INTERRUPTIONS = {
+INTERRUPTIONS: dict[str, tuple[Callable[[], Any], type[BaseException]]] = {
     "nothing": (nothing, NormError),
     "Ctrl-C": (stopped, Stop),
     "a loader that fails": (failing, OSError),

@@ -48,7 +48,9 @@ def test_one_half_after_the_other_is_torchs_batch_norm(
     scale(centre(z)), scale.running_mean.zero_()
     with norms.using(centre, mode), norms.using(scale, mode):
         both = scale(centre(z))
-    running = (rows(z).mean(1), rows(z).var(1)) if mode == "population" else (None, None)
+    running: tuple[Tensor | None, Tensor | None] = (
+        (rows(z).mean(1), rows(z).var(1)) if mode == "population" else (None, None)
+    )
     oracle = F.batch_norm(z, *running, training=mode == "batch", eps=1e-5)
     torch.testing.assert_close(both, oracle, rtol=1e-12, atol=1e-12)
 
@@ -83,7 +85,7 @@ def test_detached_is_torchs_batch_norm_forwards_and_a_scaling_backwards(
     y = norm(z)
     torch.testing.assert_close(y, oracle(z), rtol=1e-12, atol=1e-12)
     (found,) = torch.autograd.grad((y * g).sum(), z)
-    scale = norm.weight / (rows(z).var(1, correction=0) + 1e-5).sqrt()
+    scale = norm.get_parameter("weight") / (rows(z).var(1, correction=0) + 1e-5).sqrt()
     torch.testing.assert_close(
         rows(found), scale[:, None].detach() * rows(g), rtol=1e-12, atol=1e-12
     )

@@ -80,14 +80,14 @@ def test_unclipped_renorm_is_population_mode_with_the_statistics_before_the_upda
     with norms.using(norm, "population"):
         expected = norm(z)
     torch.testing.assert_close(norm(z), expected, rtol=1e-9, atol=1e-9)
-    assert not torch.equal(norm.running_mean, prepared().running_mean)
+    assert not torch.equal(norm.get_buffer("running_mean"), prepared().get_buffer("running_mean"))
 
 
 def test_no_gradient_flows_through_r_and_d() -> None:
     norm = prepared(r_max=3.0, d_max=2.0)
     z, g = torch.randn(6, 3, requires_grad=True), torch.randn(6, 3)
-    _, r, d = by_hand(norm, z.detach().numpy(), 3.0, 2.0)
-    r, d = torch.from_numpy(r), torch.from_numpy(d)
+    _, *corrections = by_hand(norm, z.detach().numpy(), 3.0, 2.0)
+    r, d = map(torch.from_numpy, corrections)
     x = (z - z.mean(0)) / torch.sqrt(z.var(0, correction=0) + EPS)
     expected = torch.autograd.grad(((x * r + d) * norm.weight.detach() * g).sum(), z)
     torch.testing.assert_close(torch.autograd.grad((norm(z) * g).sum(), z), expected)
@@ -144,6 +144,6 @@ def test_in_population_mode_renorm_is_bn_with_the_same_state() -> None:
         ({"warmup": -1}, "warmup is -1"),
     ],
 )
-def test_bounds_that_cannot_be_are_errors(option: dict, message: str) -> None:
+def test_bounds_that_cannot_be_are_errors(option: dict[str, float], message: str) -> None:
     with pytest.raises(NormError, match=message):
         norms.make("renorm", 3, **option)

@@ -155,7 +155,7 @@ def test_frozen_trains_with_population_statistics_as_constants() -> None:
     y = frozen(z)
     torch.testing.assert_close(y, batch.eval()(z), rtol=1e-13, atol=1e-13)
     (slope,) = torch.autograd.grad(y.sum(), z)
-    expected = torch.rsqrt(batch.running_var + 1e-5).expand(8, 3)
+    expected = torch.rsqrt(batch.get_buffer("running_var") + 1e-5).expand(8, 3)
     torch.testing.assert_close(slope, expected, rtol=1e-12, atol=0)
     torch.testing.assert_close(list(frozen.statistics()), before, rtol=0, atol=0)
 

@@ -24,19 +24,19 @@ def rounds() -> xr.Dataset:
     return record.assign_coords(case=("arm", ["one", "two"]))
 
 
-def test_a_gain_is_after_minus_before_within_a_seed(rounds):
+def test_a_gain_is_after_minus_before_within_a_seed(rounds: xr.Dataset) -> None:
     gain = clinic.gain(rounds)
     assert gain.dims == ("case", "seed")
     np.testing.assert_allclose(gain, [[0.4, 0.2], [-0.1, 0.2]])
 
 
-def test_names_and_other_faults_are_counted(rounds):
+def test_names_and_other_faults_are_counted(rounds: xr.Dataset) -> None:
     assert clinic.named(rounds, "before") == (3, 4)
     assert clinic.named(rounds, "after") == (1, 4)
     assert clinic.faults_after(rounds) == (2, 4)
 
 
-def test_the_rate_of_false_alarms_has_the_exact_interval():
+def test_the_rate_of_false_alarms_has_the_exact_interval() -> None:
     faults = xr.DataArray(np.r_[np.ones(1), np.zeros(39)].reshape(4, 10), dims=("arm", "seed"))
     alarms, total, low, high = clinic.false_alarms(xr.Dataset({"faults": faults}))
     assert (alarms, total) == (1, 40)

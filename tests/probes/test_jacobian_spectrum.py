@@ -16,6 +16,7 @@ from bnbook.jacobian import JacobianError
 from bnbook.nets import MLP, Trace
 from bnbook.probes.jacobian_spectrum import EXAMPLES, measured, shares
 from bnbook.train import SGD, Member, Population
+from tests.probes.test_probes import configured
 
 MEMBERS = (Member("slow", 0, 0.1), Member("fast", 1, 0.5))
 EDGES = np.logspace(-3, 2, 31)
@@ -39,7 +40,7 @@ def brute_force(s: probes.Snapshot, i: int, layer: int, kind: str) -> np.ndarray
     def up_to(x: Tensor, first: int, last: int) -> Tensor:
         for k in range(first, last):
             own = {n.removeprefix(f"layers.{k}."): v for n, v in state.items() if f"s.{k}." in n}
-            x = functional_call(s.net.layers[k], own, (x, Trace()))
+            x = functional_call(s.net.get_submodule(f"layers.{k}"), own, (x, Trace()))
         return x
 
     with norms.using(s.net, "batch"):
@@ -69,9 +70,9 @@ def test_densities_are_numpys_histograms_of_jacobians_by_backpropagation(norm: s
                 expected = np.histogram(values, 40, (0, 1))[0] / len(values)
                 np.testing.assert_allclose(histogram[i, k, layer], expected, atol=1e-12)
                 log = np.log(np.maximum(values, 1e-3))
-                expected = [values.mean(), math.sqrt(((values - 1) ** 2).mean())]
-                expected += [np.abs(log).mean(), log.std()]
-                np.testing.assert_allclose(distances[i, k, layer], expected, rtol=1e-6)
+                apart = [values.mean(), math.sqrt(((values - 1) ** 2).mean())]
+                apart += [np.abs(log).mean(), log.std()]
+                np.testing.assert_allclose(distances[i, k, layer], apart, rtol=1e-6)
 
 
 def test_a_density_integrates_to_one_over_decades() -> None:
@@ -109,4 +110,4 @@ def test_an_exploded_member_is_nan_and_spoils_no_other(name: str) -> None:
 
 def test_a_layer_that_does_not_exist_is_refused() -> None:
     with pytest.raises(JacobianError, match="unknown layer '2'"):
-        probes.get("isometry")(layers=(0, 2))(snapshot())
+        configured("isometry", layers=(0, 2))(snapshot())

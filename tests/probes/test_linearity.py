@@ -20,7 +20,7 @@ def stein(gain: float) -> float:
         return 1 / (1 + math.exp(-gain * z))
 
     def mean(of: object) -> float:
-        return float(quad(lambda z: of(z) * norm.pdf(z), -12, 12)[0])  # type: ignore[operator]
+        return float(quad(lambda z: of(z) * norm.pdf(z), -12, 12)[0])
 
     slope = mean(lambda z: phi(z) * (1 - phi(z)))
     return gain**2 * slope**2 / (mean(lambda z: phi(z) ** 2) - mean(phi) ** 2)

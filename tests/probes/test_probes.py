@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,6 +45,12 @@ def looked_at(norm: str = "batch") -> probes.Snapshot:
     assert earlier.activations
     trained.step()
     return trained.snapshot(earlier)
+
+
+def configured(name: str, **options: Any) -> probes.Probe:
+    """A probe with options of its own."""
+    kind: Callable[..., probes.Probe] = probes.get(name)
+    return kind(**options)
 
 
 def member(
@@ -159,7 +167,7 @@ def test_percentiles_of_a_gaussian_lie_1_036_standard_deviations_out() -> None:
 
 def test_a_unit_that_does_not_exist_is_refused() -> None:
     with pytest.raises(probes.ProbeError, match="unit 5 of a layer with 5"):
-        probes.get("activation_percentiles")(units=(5,))(looked_at())
+        configured("activation_percentiles", units=(5,))(looked_at())
 
 
 @pytest.mark.oracle("wasserstein_drift")
@@ -270,7 +278,7 @@ def test_coupling_is_the_elasticity_found_by_finite_differences() -> None:
             weight = net.get_parameter(names[moved])
             direction = grads[moved] / grads[moved].norm() * weight.norm()
             with torch.no_grad():
-                weight += step * direction.detach()
+                weight.add_(step * direction.detach())
             after = gradients(net, x, y)
             for layer in range(4):
                 change = (after[layer] - grads[layer]).norm() / step / grads[layer].norm()
@@ -322,7 +330,7 @@ def test_the_kinds_of_statistics_agree_where_there_are_none() -> None:
 @pytest.mark.parametrize("name", ["accuracy", "loss"])
 def test_only_what_is_asked_for_is_predicted(name: str) -> None:
     s = looked_at()
-    some = probes.get(name)(splits=("test",), statistics=("population", "batch"))
+    some = configured(name, splits=("test",), statistics=("population", "batch"))
     values = some(s)
     assert set(predictions(s).found) == {("test", "population"), ("test", "batch")}
     labels = probes.base.coords(some, some.dims)

@@ -15,11 +15,12 @@ from torch import Tensor
 from torch.func import functional_call
 
 from bnbook import norms, probes
-from bnbook.probes.curvature import curvature, fixed_batches, lanczos
+from bnbook.norms.running import RunningNorm
+from bnbook.probes.curvature import Measure, curvature, fixed_batches, lanczos
 from bnbook.probes.sharpness import EIGENVALUES, SMALLEST, WIDTH
 from bnbook.probes.slices import filter_normalised
-from bnbook.probes.walk import MULTIPLES, STEP_SIZES
-from tests.probes.test_probes import looked_at, member
+from bnbook.probes.walk import MULTIPLES, STEP_SIZES, Mode
+from tests.probes.test_probes import configured, looked_at, member
 
 LANCZOS = 5e-3  # what twenty steps leave of the largest eigenvalue's error
 RATES = torch.tensor([0.1, 0.5], dtype=torch.float64)
@@ -29,7 +30,9 @@ SPECTRA = torch.tensor([[4.0, 2.0, 1.0, 0.5, -0.2], [9.0, 3.0, 3.0, 0.1, 0.0]]).
 class Quadratic(probes.Snapshot):
     """Members whose loss is 10 + ½θᵀAθ, A diagonal with the entries of `SPECTRA`."""
 
-    def loss(self, params: dict, buffers: dict, x: Tensor, y: Tensor) -> Tensor:
+    def loss(
+        self, params: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor, y: Tensor
+    ) -> Tensor:
         theta = torch.cat([params["front"], params["back"].flatten()])
         return 10 + 0.5 * (buffers["spectrum"] * theta.square()).sum()
 
@@ -99,13 +102,13 @@ def test_relative_loss_on_a_quadratic_is_least_at_gg_over_gag() -> None:
     torch.testing.assert_close(measured("relative_loss", s)[:, 0], expected)
     best = gg / gag
     fine = tuple(float(best[0]) * x for x in (0.99, 1.0, 1.01))
-    values = probes.get("relative_loss")(step_sizes=fine)(s)[0, 0]
+    values = configured("relative_loss", step_sizes=fine)(s)[0, 0]
     assert values.argmin() == 1
 
 
 def test_a_loss_that_overflows_is_infinitely_worse() -> None:
     s = quadratic()
-    values = probes.get("relative_loss")(step_sizes=(1e200,))(s)
+    values = configured("relative_loss", step_sizes=(1e200,))(s)
     assert values[0].tolist() == [[math.inf], [math.inf]]
 
 
@@ -136,7 +139,7 @@ def test_a_hessian_without_positive_eigenvalues_is_not_given_one() -> None:
 
 @pytest.mark.oracle("spectral_density")
 def test_spectral_density_of_a_diagonal_quadratic_is_a_bell_at_each_entry() -> None:
-    values = probes.get("spectral_density")(measures=("raw",))(quadratic())[:, 0].numpy()
+    values = configured("spectral_density", measures=("raw",))(quadratic())[:, 0].numpy()
     t = np.arcsinh(np.array(EIGENVALUES) / SMALLEST)
     for i in range(2):
         centres = np.arcsinh(SPECTRA[i].numpy() / SMALLEST)
@@ -198,11 +201,14 @@ def brute_hessian(s: probes.Snapshot, i: int, mode: norms.Mode, sphere: bool) ->
 @pytest.mark.parametrize("norm", ["none", "batch"])
 @pytest.mark.parametrize("mode", ["training", "evaluation"])
 @pytest.mark.parametrize("measure", ["raw", "sphere"])
-def test_the_operator_is_the_hessian_of_brute_force(norm: str, mode: str, measure: str) -> None:
+def test_the_operator_is_the_hessian_of_brute_force(
+    norm: str, mode: Mode, measure: Measure
+) -> None:
     s = looked_at(norm)
     operator = curvature(s, mode, measure)
     v = torch.randn(2, operator.size, generator=torch.Generator().manual_seed(0)).double()
-    found, statistics = operator(v), "batch" if mode == "training" else "population"
+    found = operator(v)
+    statistics: norms.Mode = "batch" if mode == "training" else "population"
     for i in range(2):
         hessian = brute_hessian(s, i, statistics, measure == "sphere")
         torch.testing.assert_close(found[i], hessian @ v[i], rtol=1e-8, atol=1e-10)
@@ -229,8 +235,9 @@ def test_raw_sharpness_is_that_of_curvlinops_and_scipy() -> None:
 def test_sharpness_on_the_sphere_is_the_top_eigenvalue_of_the_projected_hessian() -> None:
     s = looked_at()
     found = measured("sharpness", s)[:, :, 1]
+    modes: tuple[norms.Mode, ...] = ("batch", "population")
     for i in range(2):
-        for k, mode in enumerate(("batch", "population")):
+        for k, mode in enumerate(modes):
             top = torch.linalg.eigvalsh(brute_hessian(s, i, mode, True))[-1]
             assert found[i, k].item() == pytest.approx(top.item(), rel=LANCZOS)
 
@@ -238,7 +245,8 @@ def test_sharpness_on_the_sphere_is_the_top_eigenvalue_of_the_projected_hessian(
 @pytest.mark.oracle("hessian_trace")
 def test_the_trace_is_estimated_by_zhz_with_a_vector_of_signs() -> None:
     s = looked_at()
-    for k, measure in enumerate(("raw", "sphere")):
+    measures: tuple[Measure, ...] = ("raw", "sphere")
+    for k, measure in enumerate(measures):
         size, generator = curvature(s, "training", measure).size, torch.Generator().manual_seed(0)
         z = 2.0 * torch.randint(0, 2, (1, size), generator=generator)[0].double() - 1
         assert set(z.tolist()) == {-1.0, 1.0}
@@ -266,7 +274,7 @@ def rescaled(s: probes.Snapshot, factor: float) -> probes.Snapshot:
 def without_eps() -> probes.Snapshot:
     s = looked_at()
     for module in s.net.modules():
-        if isinstance(module, norms.Norm):
+        if isinstance(module, RunningNorm):
             module.eps = 1e-30
     return s
 
@@ -305,7 +313,7 @@ def test_training_and_evaluation_have_different_hessians_under_bn_and_the_same_w
 
 def test_in_evaluation_mode_the_walk_is_on_the_loss_of_evaluation() -> None:
     s = looked_at()
-    found = probes.get("relative_loss")(step_sizes=(0.3,))(s)
+    found = configured("relative_loss", step_sizes=(0.3,))(s)
     for i in range(2):
         x, y = s.batch[0][i], s.batch[1][i]
         for k, training in enumerate((True, False)):
@@ -315,7 +323,7 @@ def test_in_evaluation_mode_the_walk_is_on_the_loss_of_evaluation() -> None:
             net = member(s, i).train(training)
             with torch.no_grad():
                 for p, g in zip(net.parameters(), grads, strict=True):
-                    p -= 0.3 * g
+                    p.sub_(0.3 * g)
             expected = F.cross_entropy(net(x), y) / here
             assert found[i, k, 0].item() == pytest.approx(expected.item(), rel=1e-10)
 

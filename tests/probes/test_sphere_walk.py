@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from bnbook import probes
-from tests.probes.test_probes import looked_at, member
+from tests.probes.test_probes import configured, looked_at, member
 
 STEPS = (0.02, 0.3)
 OF_THE_WALK = ("sphere_variation", "sphere_change", "sphere_smoothness")
@@ -63,9 +63,9 @@ def test_a_walk_is_that_of_one_member_by_hand() -> None:
             ),
         }
         for name, value in expected.items():
-            found = probes.get(name)(steps=STEPS)(s)[i, 0]
+            found = configured(name, steps=STEPS)(s)[i, 0]
             torch.testing.assert_close(found, value.detach(), rtol=1e-9, atol=1e-12)
-        relative = probes.get("sphere_relative_loss")(turns=STEPS)(s)[i, 0]
+        relative = configured("sphere_relative_loss", turns=STEPS)(s)[i, 0]
         net = member(s, i).train()
         here = F.cross_entropy(net(s.batch[0][i]), s.batch[1][i])
         torch.testing.assert_close(relative, torch.stack(losses).detach() / here.detach())
@@ -86,9 +86,9 @@ def test_no_measure_sees_the_size_of_weights_before_bn_and_every_raw_one_does(by
         assert all(getattr(m, buffer, 1e-5) <= 1e-5 for m in s.net.modules())
     other = rescaled(s, by)
     for name in (*OF_THE_WALK, "sphere_relative_loss"):
-        here, there = (probes.get(name)(modes=("training",))(each) for each in (s, other))
+        here, there = (configured(name, modes=("training",))(each) for each in (s, other))
         # ε is not scaled with the weights: what it leaves is of its order over the variance
         torch.testing.assert_close(here, there, rtol=2e-3, atol=1e-6)
     for name in RAW:
-        here, there = (probes.get(name)(modes=("training",))(each) for each in (s, other))
+        here, there = (configured(name, modes=("training",))(each) for each in (s, other))
         assert float((here / there).log().abs().max()) > 0.3, name

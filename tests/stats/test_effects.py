@@ -49,7 +49,7 @@ def test_a_log_ratio_is_the_log_of_the_ratio_and_other_dimensions_stay() -> None
     values = xr.concat([arms([1, 2], [2, 8]), arms([4, 4], [2, 4])], "layer")
     found = log_ratio(values, "batch", "none")
     assert set(found.dims) == {"layer", "seed"}
-    expected = np.log([[2, 4], [0.5, 1]])
+    expected = np.log([[2.0, 4.0], [0.5, 1.0]])
     np.testing.assert_allclose(found.transpose("layer", "seed"), expected, rtol=1e-15)
 
 

@@ -12,7 +12,7 @@ import xarray as xr
 
 from bnbook import claims, experiments, publishing
 from bnbook.experiments.covariate_shift import Cats
-from bnbook.study import published, runner
+from bnbook.study import Measurement, published, runner
 from bnbook.study.published import TOLERANCE, deviations, shipped
 
 NAME = "covariate-shift"
@@ -24,7 +24,9 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     """A store of one's own and a folder of what ships, both empty, and one small experiment."""
     experiment = experiments.get(NAME)
     cats = Cats(train_examples=100, test_examples=400)
-    plan = replace(experiment.plan("smoke"), seeds=tuple(range(8)), settings=cats)
+    usual = experiment.plan("smoke")
+    assert isinstance(usual, Measurement)
+    plan = replace(usual, seeds=tuple(range(8)), settings=cats)
     small = replace(experiment, plan=lambda scale: plan)
     monkeypatch.setattr(experiments, "get", lambda name: small)
     monkeypatch.setattr(experiments, "names", lambda: [NAME])

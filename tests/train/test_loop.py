@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,7 +107,7 @@ class Ascending:
 class Brighter:
     """Adds seed and step to every pixel."""
 
-    def __call__(self, x: Tensor, seeds: tuple[int, ...], step: int) -> Tensor:
+    def __call__(self, x: Tensor, seeds: Sequence[int], step: int) -> Tensor:
         return x + torch.tensor(seeds).view(-1, 1, 1, 1, 1) + step
 
 

@@ -30,8 +30,10 @@ RATES = torch.tensor([0.1, 0.5], dtype=torch.float64)
 def drawn(seed: int, scale: float = 1.0) -> dict[str, Tensor]:
     """Parameters or gradients of two members."""
     g = torch.Generator().manual_seed(seed)
-    draw = {"generator": g, "dtype": torch.float64}
-    return {name: scale * torch.randn(2, *shape, **draw) for name, shape in SHAPES.items()}
+    return {
+        name: scale * torch.randn(2, *shape, generator=g, dtype=torch.float64)
+        for name, shape in SHAPES.items()
+    }
 
 
 def after(rule: Optimizer, steps: int = 3, scale: float = 1.0) -> dict[str, Tensor]:

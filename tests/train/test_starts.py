@@ -11,7 +11,8 @@ from torch import Tensor
 
 from bnbook import norms
 from bnbook.data import Dataset, Split
-from bnbook.nets import MLP, VGG, NetError, ResNet, Spec, WithReference
+from bnbook.nets import MLP, VGG, NetError, Network, ResNet, Spec, WithReference
+from bnbook.norms.running import RunningNorm
 from bnbook.train import (
     SGD,
     FrozenStatistics,
@@ -41,7 +42,7 @@ def with_norm(spec: Any, norm: str) -> Spec:
     return type(spec)(**{**vars(spec), "norm": norm})
 
 
-def built(spec: Spec, seed: int = 3) -> torch.nn.Module:
+def built(spec: Spec, seed: int = 3) -> Network:
     return spec.build((2, 6, 6), 3, seed).double()
 
 
@@ -50,7 +51,7 @@ def test_a_standardised_network_computes_what_bn_computes_on_those_examples(name
     plain, normalised = built(NETS[name]), built(with_norm(NETS[name], "batch"))
     Standardised(50)(plain, data().train, seed=5)
     for module in normalised.modules():
-        if isinstance(module, norms.Norm):
+        if isinstance(module, RunningNorm):
             module.eps = 1e-30
     x = chosen(data().train, 50, 5).double()
     torch.testing.assert_close(plain(x), normalised(x), rtol=1e-9, atol=1e-9)
@@ -136,7 +137,8 @@ def test_a_population_starts_and_trains_as_each_network_would_alone(how: str) ->
             F.cross_entropy(net(x[i]), y[i]).backward()
             with torch.no_grad():
                 for p in net.parameters():
-                    p -= member.learning_rate * p.grad
+                    assert p.grad is not None
+                    p.sub_(member.learning_rate * p.grad)
         same(net.state_dict(), population.network(i).state_dict())
 
 
