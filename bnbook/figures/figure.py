@@ -87,6 +87,14 @@ class Figure:
         target = Path(path)
         if theme not in ("light", "dark"):
             raise ValueError(f"theme is 'light' or 'dark', not {theme!r}")
+        known = {
+            suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.SAVE
+        }
+        if target.suffix.lower() not in known:
+            raise ValueError(
+                f"a figure is made of pixels and cannot be saved as {target.name!r}; take a suffix "
+                "such as .png, .webp or .jpg"
+            )
         Image.open(BytesIO(self.light if theme == "light" else self.dark)).save(target)
         return target
 

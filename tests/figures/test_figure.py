@@ -122,6 +122,9 @@ def test_a_saved_figure_is_the_drawing(figure: figures.Figure, tmp_path: Path, t
     assert np.array_equal(pixels(path.read_bytes()), pixels(getattr(figure, theme)))
     with pytest.raises(ValueError, match="'light' or 'dark'"):
         figure.save(tmp_path / "figure.png", "dusk")
+    for name in ("a.svg", "a", "a.txt"):
+        with pytest.raises(ValueError, match=r"suffix such as \.png"):
+            figure.save(str(tmp_path / name), theme)
 
 
 def test_a_figure_without_words_is_refused(figure: figures.Figure) -> None:
