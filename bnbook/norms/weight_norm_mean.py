@@ -23,7 +23,7 @@ class WeightNormMeanOnly(MeanOnlyBatchNorm):
         *,
         gain: float = 1.0,
         weight_eps: float = WEIGHT_EPS,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = True,
     ) -> None:
         super().__init__(num_features, momentum=momentum, affine=affine)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.func import vmap
 
@@ -79,7 +80,7 @@ class SphereVariation(Probe):
     modes: tuple[Mode, ...] = MODES
     steps: tuple[float, ...] = RELATIVE
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
         def variation(mode: Mode) -> Tensor:
             losses = rotation(s, mode, self.steps).losses
             return losses.amax(1) - losses.amin(1)
@@ -95,7 +96,7 @@ class SphereChange(Probe):
     modes: tuple[Mode, ...] = MODES
     steps: tuple[float, ...] = RELATIVE
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
         return in_each_mode(
             s, lambda mode: rotation(s, mode, self.steps).changes.amax(1), self.modes
         )
@@ -113,7 +114,7 @@ class SphereSmoothness(Probe):
     modes: tuple[Mode, ...] = MODES
     steps: tuple[float, ...] = RELATIVE
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
         filters = sum(s.params[name].shape[1] for name in s.weight_names[:-1])
 
         def largest(mode: Mode) -> Tensor:
@@ -135,7 +136,7 @@ class SphereRelativeLoss(Probe):
     modes: tuple[Mode, ...] = MODES
     turns: tuple[float, ...] = FAR
 
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member mode turn"]:
         def relative(mode: Mode) -> Tensor:
             by_direction = vmap(partial(tangent, tuple(s.weight_names[:-1])))
             g, here = gradient_and_loss(s, mode)

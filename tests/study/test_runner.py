@@ -266,7 +266,7 @@ def test_seeds_are_whole_numbers_of_any_library(asked: Any, seeds: list[int]) ->
         *(np.array([[1, 2]]), np.array([0.0, 1.0]), np.array([]), torch.tensor([1.0])),
         itertools.count(),
     ],
-    ids=range(11).__getitem__,
+    ids=str,
 )
 def test_seeds_that_are_none_are_told_and_nothing_is_run(tmp_path: Path, asked: Any) -> None:
     with pytest.raises(ExperimentError, match="give how many, from 1 to 100,000, such as 8"):
