@@ -24,6 +24,7 @@ from rich.text import Text
 
 _PAIRS = """
 − -  – -  — --  … ...  · *  • *  × x  ÷ /  ⁄ /  ± +/-  √ sqrt  ∞ inf  ≤ <=  ≥ >=  ≠ !=  ≈ ~
+≪ <<  † +
 → ->  ← <-  ⇒ =>  ‘ '  ’ '  ′ '  “ "  ” "  « "  » "  ‖ ||  ⟨ <  ⟩ >  ⌈ ceil(  ⌉ )  ○ o  ✓ +  ✗ x
 ∎ qed  ∂ d  ∇ grad  ∫ integral  ∑ sum  ∏ product  ∈ in  ∅ empty  λ lambda  Λ Lambda
 """

@@ -10,16 +10,16 @@ from bnbook.diagnosis.base import Finding, Patient, listed, sign
 @sign("half-precision", page="bn-math", kind="remark", unless=("not-finite",))
 def half_precision(p: Patient) -> Finding | None:
     """Running statistics that are stored in 16 bits."""
-    half = [
-        name
-        for name, norm in p.remembering.items()
-        if norm.running_mean.dtype in (torch.float16, torch.bfloat16)
-    ]
+    means = {
+        name: module.running_mean.dtype
+        for name, module in p.model.named_modules()
+        if isinstance(getattr(module, "running_mean", None), torch.Tensor)
+    }
+    half = [name for name, kind in means.items() if kind in (torch.float16, torch.bfloat16)]
     if not half:
         return None
     return Finding(
-        seen=f"the running statistics of {listed(half)} are in "
-        f"{p.remembering[half[0]].running_mean.dtype}",
+        seen=f"the running statistics of {listed(half)} are in {means[half[0]]}",
         sure="certain: it is what is stored",
         why="an update of less than a 2,048th (float16) or a 256th (bfloat16) of a value is lost, "
         "so that running statistics stop moving; a variance above 65,504 is infinite in float16",

@@ -248,9 +248,9 @@ def numbers(found: Any, what: str = "") -> Array:
 def near(found: Array, right: Array, rel: float, abs: float) -> bool:
     """Whether two arrays have one shape and all values of `found` lie within the tolerance.
 
-    >>> near(np.array(1.60), np.array(1.5958), rel=0.01, abs=0)
+    >>> near(np.array(1.60), np.array(1.5958), rel=0.01, abs=0.0)
     True
-    >>> near(np.array(np.nan), np.array(1.5958), rel=0.01, abs=0)
+    >>> near(np.array(np.nan), np.array(1.5958), rel=0.01, abs=0.0)
     False
     """
     within = found.shape == right.shape and np.abs(found - right) <= abs + rel * np.abs(right)

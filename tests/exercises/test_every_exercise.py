@@ -224,7 +224,7 @@ ODD = (
     ENDLESS,
     10**400,
     range,
-    {"A"},
+    {"?"},
     torch.nn,
     np.zeros(100_000) * math.nan,
 )
