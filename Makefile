@@ -73,7 +73,7 @@ lint: $(VENV)/dev  ## style, format, and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 
-types: $(VENV)/dev  ## static types of the package
+types: $(VENV)/dev  ## static types of the package and its tests
 	$(BIN)/mypy
 
 serve:  ## the built book on http://localhost:8000 (PORT=… for another)
