@@ -70,9 +70,16 @@ def only(record: Labelled, **levels: object) -> Labelled:
 
 
 def by_norm(record: Labelled, **levels: object) -> Labelled:
-    """The arms with these levels, under the names of their normalisers."""
+    """The arms with these levels, under the names of their normalisers, and no other factors."""
     found = having(record, **levels)
-    return found.assign_coords(arm=found["norm"].values)
+    return bare(found.assign_coords(arm=found["norm"].values))
+
+
+def bare(record: Labelled) -> Labelled:
+    """A record whose arms have names alone, so that it can be put beside one with other factors."""
+    return record.drop_vars(
+        [name for name, c in record.coords.items() if c.dims == ("arm",) and name != "arm"]
+    )
 
 
 def _levels(record: xr.Dataset | xr.DataArray, factor: str) -> xr.DataArray:
@@ -85,8 +92,8 @@ def _levels(record: xr.Dataset | xr.DataArray, factor: str) -> xr.DataArray:
 
 def stacked(parts: Mapping[str, xr.DataArray], dim: str) -> xr.DataArray:
     """One array along a new dimension, labelled by the names of its parts."""
-    bare = [each.reset_coords(drop=True) for each in parts.values()]
-    whole = xr.concat(bare, dim, coords="minimal", compat="override")
+    alone = [each.reset_coords(drop=True) for each in parts.values()]
+    whole = xr.concat(alone, dim, coords="minimal", compat="override")
     return whole.assign_coords({dim: list(parts)})
 
 
