@@ -7,6 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 JCACHE := $(BIN)/jcache
 HTML := _build/html
 PORT ?= 8000
+PAGES ?= tests/book tests/browser
 export PYTHONUNBUFFERED := 1
 
 # The first Python that is new enough; `make PYTHON=/path/to/python` names another.
@@ -66,7 +67,7 @@ test: $(VENV)/dev  ## the tests of the package, at smoke scale
 
 test-pages: $(VENV)/dev  ## the tests of the built pages, and of the pages in Chromium (after make book)
 	@test -e $(HTML)/index.html || { echo "No pages yet: run 'make book' first."; exit 1; }
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests/book tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PAGES)
 
 lint: $(VENV)/dev  ## style, format, and the direction of imports
 	$(BIN)/ruff check .
