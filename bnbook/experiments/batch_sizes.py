@@ -1,4 +1,4 @@
-"""Eight normalisers at fifteen batch sizes and several learning rates."""
+"""Eight normalisers at up to fifteen batch sizes and several learning rates."""
 
 from __future__ import annotations
 
