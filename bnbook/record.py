@@ -8,9 +8,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
+import io
+import itertools
 import json
 import platform
 import sys
+import tokenize
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
@@ -46,51 +49,79 @@ def digest(*parts: Any, length: int = 16) -> str:
 def source_digest(modules: Iterable[str]) -> str:
     """Digest of the source of `modules` and of every module of this package they import.
 
-    Imports are followed as they are written (`import bnbook.x`, `from bnbook.x import y`), so a
-    file that nothing names, such as a new normaliser beside the one in use, does not count.
+    Imports are followed as they are written (`import bnbook.x`, `from bnbook.x import y`), and
+    through a package that only hands a name on, to where it is defined: a file that nothing names,
+    such as a new normaliser beside the one in use, does not count. Nor do comments and docstrings.
     """
-    found: dict[str, bytes] = {}
+    found: dict[str, str] = {}
     waiting = list(modules)
     outside = sorted(m for m in waiting if not _ours(m))
     while waiting:
         name = waiting.pop()
-        spec = importlib.util.find_spec(name) if _ours(name) and name not in found else None
-        if spec is not None and spec.origin is not None:
-            found[name] = _text(Path(spec.origin))
-            waiting += [m for m in _imports(found[name]) if _ours(m) and _is_module(m)]
-    hashes = [[name, hashlib.sha256(found[name]).hexdigest()] for name in sorted(found)]
-    return digest(hashes, [_outside(m) for m in outside])
+        if _ours(name) and name not in found and (source := _source(name)) is not None:
+            found[name] = hashlib.sha256(code_of(source)).hexdigest()
+            waiting += imported(source)
+    return digest(sorted(found.items()), [_outside(m) for m in outside])
+
+
+def imported(source: str) -> set[str]:
+    """Modules of this package that a source names, each the one that defines what is imported."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.update(_home(node.module, alias.name) for alias in node.names)
+    return {name for name in found if _ours(name)}
+
+
+def _home(module: str, name: str) -> str:
+    """The module that defines what `from module import name` gives."""
+    if _source(f"{module}.{name}") is not None:
+        return f"{module}.{name}"
+    for node in ast.parse(_source(module) or "").body if _ours(module) else ():
+        if isinstance(node, ast.ImportFrom) and node.module and _ours(node.module):
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _home(node.module, alias.name)
+    return module
+
+
+def code_of(source: str) -> bytes:
+    """A source file without comments, docstrings and empty lines."""
+    lines = source.splitlines(keepends=True)
+    tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
+    begins, cut = True, []
+    for token, after in itertools.pairwise(tokens):
+        docstring = begins and token.type == tokenize.STRING and after.type == tokenize.NEWLINE
+        if token.type == tokenize.COMMENT or docstring:
+            cut.append((token.start, token.end))
+        if token.type not in (tokenize.COMMENT, tokenize.NL):
+            begins = token.type in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    for (row, column), (last, end) in reversed(cut):
+        lines[row - 1 : last] = [lines[row - 1][:column] + lines[last - 1][end:]]
+    return "\n".join(line.rstrip() for line in "".join(lines).splitlines() if line.strip()).encode()
 
 
 def _ours(module: str) -> bool:
     return module.startswith(__name__.partition(".")[0] + ".")
 
 
-def _imports(source: bytes) -> Iterable[str]:
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _is_module(name: str) -> bool:
+def _source(module: str) -> str | None:
+    """Text of a module of this package, its line ends those of one system; None where none is."""
     try:
-        return importlib.util.find_spec(name) is not None
+        spec = importlib.util.find_spec(module) if _ours(module) else None
     except ModuleNotFoundError:
-        return False
+        return None
+    return Path(spec.origin).read_text("utf-8") if spec and spec.origin else None
 
 
 def _outside(module: str) -> str:
     """Digest of a module that is not of this package: an experiment somebody wrote elsewhere."""
     path = getattr(sys.modules.get(module), "__file__", None)
-    return hashlib.sha256(_text(Path(path))).hexdigest() if path else module
-
-
-def _text(path: Path) -> bytes:
-    """A source file with the line ends of one system, so that its digest is the same on all."""
-    return path.read_bytes().replace(b"\r\n", b"\n")
+    if not path:
+        return module
+    return hashlib.sha256(code_of(Path(path).read_text("utf-8"))).hexdigest()
 
 
 def assemble(parts: Sequence[xr.Dataset], arms: Sequence[str], seeds: Sequence[int]) -> xr.Dataset:

@@ -76,12 +76,61 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_source_digest_follows_imports(package: Path, name: str) -> None:
     before = source_digest(["madeup.a"])
     path = package / f"{name}.py"
-    path.write_text(path.read_text() + "# changed\n")
+    path.write_text(path.read_text() + "changed = 1\n")
     assert source_digest(["madeup.a"]) != before
 
 
 @pytest.mark.parametrize("name", ["d", "sub/e"])
 def test_the_source_digest_ignores_what_is_not_imported(package: Path, name: str) -> None:
     before = source_digest(["madeup.a"])
-    (package / f"{name}.py").write_text("# changed\n")
+    (package / f"{name}.py").write_text("changed = 1\n")
     assert source_digest(["madeup.a"]) == before
+
+
+def test_the_source_digest_follows_a_name_through_the_package_that_hands_it_on(
+    package: Path,
+) -> None:
+    """What the package hands on besides, and the list in which it does so, do not count."""
+    (package / "sub/__init__.py").write_text("from madeup.sub.c import x\n")
+    (package / "a.py").write_text("from madeup.sub import x\n")
+    before = source_digest(["madeup.a"])
+    (package / "sub/__init__.py").write_text(
+        "from madeup.sub.c import x\nfrom madeup.sub.e import y\n"
+    )
+    (package / "sub/e.py").write_text("y = 2\n")
+    assert source_digest(["madeup.a"]) == before
+    (package / "sub/c.py").write_text("x = 2\n")
+    assert source_digest(["madeup.a"]) != before
+
+
+def test_a_package_that_is_used_whole_counts_with_all_that_it_imports(package: Path) -> None:
+    (package / "sub/__init__.py").write_text("from madeup.sub.e import y\n")
+    (package / "sub/e.py").write_text("y = 2\n")
+    (package / "a.py").write_text("from madeup import sub\n")
+    before = source_digest(["madeup.a"])
+    (package / "sub/e.py").write_text("y = 3\n")
+    assert source_digest(["madeup.a"]) != before
+
+
+PLAIN = 'def f(x):\n    return {"a": "# no comment"}[x]\n'
+SAME = [
+    PLAIN.replace("\n", "\r\n"),
+    '"""About it,\nin two lines."""\n\n' + PLAIN,
+    "# why\n" + PLAIN.replace("]\n", "]  # so\n"),
+    PLAIN.replace("    return", '    """What it does."""\n\n    # how\n    return'),
+]
+OTHER = [
+    PLAIN.replace("# no", "no"),
+    PLAIN + "f\n",
+    PLAIN.replace("    return", '    x = "x"\n    return'),
+]
+
+
+@pytest.mark.parametrize(("text", "same"), [(t, True) for t in SAME] + [(t, False) for t in OTHER])
+def test_comments_docstrings_and_line_ends_do_not_count(
+    package: Path, text: str, same: bool
+) -> None:
+    (package / "a.py").write_bytes(PLAIN.encode())
+    before = source_digest(["madeup.a"])
+    (package / "a.py").write_bytes(text.encode())
+    assert (source_digest(["madeup.a"]) == before) is same
