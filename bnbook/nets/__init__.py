@@ -6,8 +6,10 @@ from bnbook.nets.convolution import ConvLayer
 from bnbook.nets.dropout import Dropout
 from bnbook.nets.mlp import MLP, ORDERS, Layer, MultilayerPerceptron
 from bnbook.nets.reference import ReferencedNet, WithReference
+from bnbook.nets.residual import Residual, ResidualNetwork
 from bnbook.nets.resnet import ResidualNet, ResNet
 from bnbook.nets.vgg import VGG, VGGNet
+from bnbook.nets.vit import VisionTransformer, ViT
 
 __all__ = [
     "ACTIVATIONS",
@@ -24,10 +26,14 @@ __all__ = [
     "Network",
     "ReferencedNet",
     "ResNet",
+    "Residual",
     "ResidualNet",
+    "ResidualNetwork",
     "Spec",
     "Trace",
     "VGGNet",
+    "ViT",
+    "VisionTransformer",
     "WithReference",
     "adopt",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from torch import Tensor
 
 from bnbook import norms
 from bnbook.data import Dataset, Pool, Split
-from bnbook.nets import MLP, VGG, ResNet, Spec, members
+from bnbook.nets import MLP, VGG, Residual, ResNet, Spec, ViT, members
 from bnbook.train import SGD, Adam, Batches, Member, Optimizer, PlanError, Population
 
 MEMBERS = (Member("slow", 3, 0.05), Member("fast", 3, 0.2), Member("slow", 7, 0.05))
 STEPS, BATCH = 12, 16
 NEED_POSITIONS = ("instance", "frn")
+POSITIONLESS = (Residual(5, 2), ViT(2, 4, 6, 1, 2, "rezero"))
 CONVOLUTIONAL: dict[type, dict[str, Any]] = {
     VGG: {"stages": ((4, 1), (6, 1)), "pool": "average"},
     ResNet: {"depth": 8, "scale": 0.25, "shortcut": "project"},
@@ -88,6 +90,25 @@ def test_convolutional_networks_train_alike_stacked_and_one_by_one(
     assert_equal_to_plain_loops(
         spec, SGD(momentum=0.9, weight_decay=1e-2), toy_data(shape=(2, 6, 6)), steps=4
     )
+
+
+@pytest.mark.parametrize("norm", norms.names())
+@pytest.mark.parametrize(
+    "kind", [*POSITIONLESS, Residual(3, 2, "scaled", convolutional=True)], ids=str
+)
+def test_branches_and_tokens_train_alike_stacked_and_one_by_one(
+    kind: Residual | ViT, norm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every normaliser that the network can have; branches learn their gain from 0."""
+    if kind in POSITIONLESS and norm in NEED_POSITIONS:
+        return
+    transforms = norms.get(norm).transform_weight is not norms.Norm.transform_weight
+    if isinstance(kind, ViT) and transforms:
+        return
+    monkeypatch.setattr(members, "one_by_one", lambda net: False)
+    options = (("gain", "fan-in"),) if norm == "weight-std" else ()
+    spec = replace(kind, activation="tanh", norm=norm, norm_options=options)
+    assert_equal_to_plain_loops(spec, SGD(), toy_data(shape=(2, 6, 6)), steps=4)
 
 
 def test_members_with_one_seed_start_equal_and_see_the_same_batches() -> None:
