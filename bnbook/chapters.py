@@ -44,7 +44,7 @@ PAGES: dict[str, tuple[str, str]] = {
     ),
     "learning-rate": (
         "The rate that BN sets",
-        "What does a learning rate mean before a normaliser, and who sets it?",
+        "What does a learning rate mean before a normalizer, and who sets it?",
     ),
     "small-batches": (
         "Small-batch failure and its cures",
@@ -56,7 +56,7 @@ PAGES: dict[str, tuple[str, str]] = {
     ),
     "clinic": (
         "The clinic: your network, measured and diagnosed",
-        "Your network misbehaves. Is it the normalisation, and what do you do?",
+        "Your network misbehaves. Is it the normalization, and what do you do?",
     ),
     "the-answer": (
         "The answer: a dissection",

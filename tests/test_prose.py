@@ -131,3 +131,9 @@ def test_what_a_page_says_has_words_for_every_verdict(source: Path) -> None:
 )
 def test_the_phrases_tell(sentence: str) -> None:
     assert TELLING.search(prose(sentence))
+
+
+@pytest.mark.parametrize("source", PAGES, ids=lambda source: source.stem)
+def test_pages_spell_normalization_in_one_way(source: Path) -> None:
+    text = re.sub(r"`[^`]*`", "", prose(source.read_text()))
+    assert re.findall(r"\w*normalis\w*", text, re.I) == []

@@ -7,7 +7,7 @@ from bnbook.outcomes import learning_rate as outcomes
 
 TITLE = "The rate that BN sets"
 POSITION = 8
-QUESTION = "What does a learning rate mean before a normaliser, and who sets it?"
+QUESTION = "What does a learning rate mean before a normalizer, and who sets it?"
 
 CLAIMS = (
     Claim(

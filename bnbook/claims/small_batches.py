@@ -21,12 +21,12 @@ CLAIMS = (
         matters=MATTERS,
         stratified_by="comparison",
         quantifier="all",
-        note="The lead over no normaliser at m = 32 minus that at m = 2, in test accuracy by "
+        note="The lead over no normalizer at m = 32 minus that at m = 2, in test accuracy by "
         "population statistics.",
     ),
     Claim(
         id="batch-2",
-        says="What a normalised value can be follows an exact law at m = 2 (±1) and at m = 4 "
+        says="What a normalized value can be follows an exact law at m = 2 (±1) and at m = 4 "
         "(uniform).",
         source="thompson1935criterion",
         experiment="normalised-values",
@@ -124,7 +124,7 @@ CLAIMS = (
         matters=MATTERS,
         stratified_by="part",
         quantifier="all",
-        note="At level 3 of 4 of each mismatch: what BN loses beyond no normaliser, what adapting "
+        note="At level 3 of 4 of each mismatch: what BN loses beyond no normalizer, what adapting "
         "to 64 examples with N = 16 wins back, and what Batch Renorm has more than BN.",
     ),
     Claim(
@@ -159,7 +159,7 @@ CLAIMS = (
 
 ADVICE = (
     Advice(
-        "Batches are small, and you have no normaliser yet",
+        "Batches are small, and you have no normalizer yet",
         "batch-1",
         "not batch normalization",
         "batch normalization will do",
@@ -202,7 +202,7 @@ ADVICE = (
         "The same, and you want back what small batches cost",
         "batch-7",
         "Batch Renorm gives more than half of it",
-        "Batch Renorm gives less than half of it: take larger batches, or another normaliser",
+        "Batch Renorm gives less than half of it: take larger batches, or another normalizer",
         "over half of BN's loss at m = 2 recovered",
     ),
     Advice(

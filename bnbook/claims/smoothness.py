@@ -100,7 +100,7 @@ CLAIMS = (
     ),
     Claim(
         id="smooth-7",
-        says="Batch normalization lowers the sharpness of the loss on the normalised sphere.",
+        says="Batch normalization lowers the sharpness of the loss on the normalized sphere.",
         source="ghorbani2019investigation, yao2020pyhessian",
         experiment="sharpness",
         statistic=outcomes.less_sharp,
@@ -123,7 +123,7 @@ CLAIMS = (
         matters=0.2,
         stratified_by="rivals",
         quantifier="best",
-        note="Eight normalisers at three learning rates, ordered within a seed: Kendall's τ of "
+        note="Eight normalizers at three learning rates, ordered within a seed: Kendall's τ of "
         "speed with smoothness along the gradient, minus that with stability (1-Wasserstein drift "
         "at the nonlinearities' inputs).",
     ),
