@@ -13,7 +13,8 @@ from torch.func import functional_call, stack_module_state
 
 from bnbook.data import Dataset, Dealt
 from bnbook.nets import Network, Spec
-from bnbook.nets.members import gradients_of, laid_out
+from bnbook.nets.members import gradients_of, laid_out, one_by_one
+from bnbook.nets.recorded import Recorded
 from bnbook.probes import Snapshot
 from bnbook.train.arm import Member
 from bnbook.train.batches import Augmentation, Batches, Sampler
@@ -70,7 +71,8 @@ class Population:
         self.batches = Batches(self.data.train.labels, batch_size, seeds, sampler)
         self.steps_taken = 0
         self.diverged_at = torch.full((len(members),), math.nan, device=device)
-        self._gradient_and_loss = gradients_of(self.net, self._loss)
+        gradient = gradients_of(self.net, self._loss)
+        self._gradient_and_loss = gradient if one_by_one(self.net) else Recorded(gradient)
 
     def _loss(self, params: Tensors, buffers: Tensors, x: Tensor, y: Tensor) -> Tensor:
         return F.cross_entropy(functional_call(self.net, (params, buffers), (x,)), y)
