@@ -90,8 +90,8 @@ CLAIMS = (
         matters=math.log(1.05),
         stratified_by="weights",
         quantifier="all",
-        note="Growth is ‖W‖ at the end over ‖W‖ at the start, under plain SGD; the source's "
-        "optimizer was Adam.",
+        note="Growth is ‖W‖ at the end over ‖W‖ at the start, under plain SGD and under Adam, "
+        "which the source took.",
     ),
     Claim(
         id="noise-7",

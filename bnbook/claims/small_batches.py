@@ -8,7 +8,7 @@ from bnbook.outcomes import small_batches as outcomes
 MATTERS = 0.02  # accuracy
 
 FINAL = "Test accuracy by population statistics, after equally many examples, each arm at the best "
-FINAL += "of three learning rates, chosen on other seeds by training examples put aside."
+FINAL += "of its learning rates, chosen on other seeds by training examples put aside."
 
 CLAIMS = (
     Claim(

@@ -128,12 +128,12 @@ MATCHED = 0.05  # the learning rate that all arms share when none is tuned
 def plan(scale: str) -> Comparison:
     """Two hidden layers of 64; all sizes of the sources, and those they did not try.
 
-    At book scale "equal examples" is half an epoch: batches of one take a step an example.
+    At book scale "equal examples" is two epochs: batches of one take a step an example.
     """
-    rates = (0.01, MATCHED, 0.25)
+    rates = (0.003, 0.0125, MATCHED, 0.2, 0.8)
     settings, seeds, sizes = {
-        "smoke": (Sizes("mnist-5k", (64, 64), 40, 5, rates[:2]), 2, (1, 2, 4, 32)),
-        "book": (Sizes("mnist-5k", (64, 64), 1_600, 100, rates), 8, (*SMALL, 16, 32, 64, 128)),
+        "smoke": (Sizes("mnist-5k", (64, 64), 40, 5, rates[1:3]), 2, (1, 2, 4, 32)),
+        "book": (Sizes("mnist-5k", (64, 64), 6_400, 400, rates), 8, (*SMALL, 16, 32, 64, 128)),
         "paper": (
             Sizes("mnist", (100, 100, 100), 50_000, 2000, (0.01, 0.02, 0.05, 0.1, 0.25)),
             10,

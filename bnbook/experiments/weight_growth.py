@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -15,18 +16,22 @@ from bnbook.study import Experiment, Measurement
 from bnbook.train import descend, log_spaced
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
-ARMS = crossed(activation=ACTIVATIONS, norm=("none", "batch"))
+OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+}
+ARMS = crossed(optimizer=tuple(OPTIMIZERS), activation=ACTIVATIONS, norm=("none", "batch"))
 MEASURED = ("weight_norm", "across", "outwards")
 
 
 @dataclass(frozen=True)
 class Growth:
-    """Two hidden layers, SGD without momentum and without decay."""
+    """Two hidden layers, without decay, SGD without momentum; a learning rate an optimizer."""
 
     data: str = "mnist-5k"
     widths: tuple[int, ...] = (100, 100)
     batch_size: int = 64
-    learning_rate: float = 0.2
+    rates: tuple[float, float] = (0.2, 0.003)
     steps: int = 600
     looks: int = 10
 
@@ -38,7 +43,8 @@ def measure(settings: Growth, seed: int) -> xr.Dataset:
     across         Σ‖ΔW‖², over the steps ΔW so far
     outwards       Σ 2⟨W, ΔW⟩
 
-    ‖W_t‖² = ‖W_0‖² + across + outwards exactly; before BN the last is 0, as ΔW = −η·∂L/∂W.
+    ‖W_t‖² = ‖W_0‖² + across + outwards exactly; before BN the last is 0 under SGD, where ΔW is
+    −η·∂L/∂W. Adam divides each entry by its own size, so there it need not be.
     """
     steps = log_spaced(settings.steps, settings.looks)
     values = torch.stack([_grow(settings, arm, seed, steps) for arm in ARMS])
@@ -62,13 +68,15 @@ def _grow(settings: Growth, arm: Factors, seed: int, steps: tuple[int, ...]) -> 
     spec = MLP(settings.widths, arm["activation"], arm["norm"])
     net = spec.build(dataset.input_shape, len(dataset.classes), seed)
     weights = [net.get_parameter(name).detach() for name in net.weight_names()]
+    rate = settings.rates[list(OPTIMIZERS).index(arm["optimizer"])]
     run = descend(
         net,
         dataset.train,
         steps=settings.steps,
         batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
+        learning_rate=rate,
         seed=seed,
+        optimizer=OPTIMIZERS[arm["optimizer"]],
     )
     totals, seen, before = torch.zeros(2, len(weights)), [], None
     for step in run:

@@ -78,9 +78,14 @@ def before_over_after(record: xr.Dataset) -> xr.DataArray:
 
 
 def bargain(record: xr.Dataset) -> xr.DataArray:
-    """What whitening saves in steps and costs in time of a step, both as log ratios to BN."""
-    steps = record.steps_to_target
-    steps = at_choice_of_others(steps, -steps, "learning_rate")
+    """What whitening saves in steps and costs in time of a step, both as log ratios to BN.
+
+    A target that was not reached takes more than all steps, and how many is not known.
+    """
+    taken, reached = record.steps_to_target, record.reached > 0
+    ends = xr.concat([taken, taken.where(reached, np.inf)], "bound")
+    ends = ends.assign_coords(bound=["low", "high"])
+    steps = at_choice_of_others(ends, -taken, "learning_rate")
     seconds = record.step_time.sel(summary="minimum", drop=True)
     parts = {}
     for arm, how in WHITENINGS.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -225,14 +226,19 @@ def hurt_by_dropout(record: xr.Dataset) -> xr.DataArray:
 
 
 def less_growth(record: xr.Dataset) -> xr.DataArray:
-    """log ratio of the growth ‖W_T‖/‖W_0‖ without BN over that with it, by activation and layer."""
-    norm = unfold(record[["weight_norm"]], "activation", "norm").weight_norm.rename(norm="arm")
+    """log ratio of the growth ‖W_T‖/‖W_0‖ without BN over that with it.
+
+    By optimizer, activation and layer.
+    """
+    norm = unfold(record[["weight_norm"]], "optimizer", "activation", "norm").weight_norm
+    norm = norm.rename(norm="arm")
     growth = norm.isel(step=-1, drop=True) / norm.isel(step=0, drop=True)
     parts = {}
-    for activation in growth.activation.values:
+    for optimizer, activation in product(growth.optimizer.values, growth.activation.values):
+        chosen = growth.sel(optimizer=optimizer, activation=activation, drop=True)
         for layers, words in (([0, 1], "hidden"), ([2], "head")):
-            chosen = growth.sel(activation=activation).isel(layer=layers).mean("layer")
-            parts[f"{activation}, {words}"] = log_ratio(chosen, "none", "batch")
+            means = chosen.isel(layer=layers).mean("layer")
+            parts[f"{optimizer}, {activation}, {words}"] = log_ratio(means, "none", "batch")
     return stacked(parts, "weights")
 
 

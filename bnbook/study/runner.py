@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import os
 import re
@@ -31,7 +33,6 @@ from tqdm.auto import tqdm
 from bnbook import data as datasets
 from bnbook import environment, norms
 from bnbook.factors import labelled, names_of
-from bnbook.nets import Spec
 from bnbook.progress import Progress
 from bnbook.record import assemble, describe, digest, provenance, source_digest
 from bnbook.store import Store
@@ -161,20 +162,28 @@ class Origin:
 
 def source_of(experiment: Experiment, plan: Plan) -> str:
     """Digest of the source of whatever computes a plan's record."""
-    modules = {experiment.plan.__module__, *modules_of(plan)}
+    own = experiment.plan.__module__
+    modules = {own, *modules_of(plan), *modules_of(tuple(texts_in(own)))}
     return source_digest(modules | {"bnbook.data"} if plan.data else modules)
+
+
+def texts_in(module: str) -> set[str]:
+    """The strings in a module's source: what it makes by name is among them."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    found = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return {value for value in found if isinstance(value, str)}
 
 
 def modules_of(thing: object) -> Iterator[str]:
     """Modules that define the dataclasses, functions and normalisers inside a plan."""
-    if isinstance(thing, Spec):
-        yield from (c.__module__ for c in norms.get(thing.norm).__mro__ if "bnbook" in c.__module__)
+    if isinstance(thing, str) and thing in norms.names():
+        yield from (c.__module__ for c in norms.get(thing).__mro__ if "bnbook" in c.__module__)
     if is_dataclass(thing):
         yield type(thing).__module__
         for entry in fields(thing):
             yield from modules_of(getattr(thing, entry.name))
-    elif isinstance(thing, tuple):
-        for item in thing:
+    elif isinstance(thing, tuple | dict):
+        for item in thing.values() if isinstance(thing, dict) else thing:
             yield from modules_of(item)
     elif callable(thing):
         yield thing.__module__

@@ -126,8 +126,8 @@ def test_squared_norms_grow_by_what_is_across_and_what_is_outwards() -> None:
 def test_before_bn_no_step_points_outwards_and_before_nothing_some_do() -> None:
     record = smoke("weight-growth").isel(step=-1)
     push = (record.outwards.isel(layer=[0, 1]) / record.across.isel(layer=[0, 1])).mean("seed")
-    assert float(abs(push.sel(arm=["relu, batch", "tanh, batch"])).max()) < 0.02
-    assert float(abs(push.sel(arm=["relu, none", "tanh, none"])).max()) > 0.5
+    assert float(abs(push.sel(arm=["sgd, relu, batch", "sgd, tanh, batch"])).max()) < 0.02
+    assert float(abs(push.sel(arm=["sgd, relu, none", "sgd, tanh, none"])).max()) > 0.5
 
 
 # Decay and its effective rate.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -22,9 +24,8 @@ def test_whitened_layers_are_whitened_whole() -> None:
     assert (covariance - torch.eye(64)).abs().max() < 0.01
 
 
-def test_a_run_that_does_not_arrive_counts_all_its_steps() -> None:
-    settings = Race(target=0.0, steps=7)
-    assert _steps_to_target(settings, "batch", 0.1, 0) == 7
+def test_a_target_that_is_not_reached_is_no_number_of_steps() -> None:
+    assert _steps_to_target(Race(target=0.0, steps=7), "batch", 0.1, 0) == math.inf
     assert _steps_to_target(Race(target=100.0), "batch", 0.1, 0) == 5
 
 
