@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float, Int64, Shaped
 from torch import Tensor
 
 _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit number
@@ -18,7 +19,7 @@ _MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
 
 
-def hashed(key: Tensor) -> Tensor:
+def hashed(key: Int64[Tensor, "*shape"]) -> Int64[Tensor, "*shape"]:
     """An int64 tensor mixed so that neighbouring keys give unrelated numbers (SplitMix64)."""
     mixed = key + _GOLDEN
     mixed = (mixed ^ _shifted(mixed, 30)) * _MIX_1
@@ -26,7 +27,9 @@ def hashed(key: Tensor) -> Tensor:
     return mixed ^ _shifted(mixed, 31)
 
 
-def uniform(key: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:
+def uniform(
+    key: Int64[Tensor, ""], shape: Sequence[int], like: Shaped[Tensor, " ..."]
+) -> Float[Tensor, " ..."]:
     """Numbers from U(0, 1), of `shape`, on the device of `like`; 0 and 1 never occur.
 
     Their dtype is that of `like`, or float32 where that is coarser: half precision has no 2⁻²⁵.
@@ -34,7 +37,9 @@ def uniform(key: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:
     return _fraction(_shifted(_bits(key, shape, like), 40), like)
 
 
-def normal(key: Tensor, shape: Sequence[int], like: Tensor) -> Tensor:
+def normal(
+    key: Int64[Tensor, ""], shape: Sequence[int], like: Shaped[Tensor, " ..."]
+) -> Float[Tensor, " ..."]:
     """Numbers from N(0, 1), by the Box–Muller transform of the two ends of one hash.
 
     Shape, dtype and device as for `uniform`.

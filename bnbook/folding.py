@@ -47,6 +47,10 @@ class Folded(NoNorm):
         super().__init__(num_features)
         self.name, self.dims = name, dims
 
+    def check_input(self, z: Any) -> None:
+        """Raise `FoldError` unless z has the dimensions that the fold is right for."""
+        _require(z, self.dims, self.name)
+
     def forward(self, z: Any) -> Any:
         _require(z, self.dims, self.name)
         return z

@@ -18,7 +18,7 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.func import functional_call, jvp, vjp, vmap
 
@@ -27,7 +27,7 @@ from bnbook.nets import Layer, MultilayerPerceptron
 from bnbook.text import unknown
 
 Map = Callable[[Tensor], Tensor]
-Kind = Literal["per-example", "batch-sum"]
+Derivative = Literal["per-example", "batch-sum"]
 LIMIT = 2**30
 """Most bytes that the Jacobians of one call may take, unless it says otherwise."""
 
@@ -81,7 +81,7 @@ class Parts:
         net: nn.Module,
         which: int | str,
         *,
-        state: dict[str, Tensor] | None = None,
+        state: dict[str, Shaped[Tensor, " ..."]] | None = None,
         mode: norms.Mode = "batch",
     ) -> Parts:
         """Hidden layer `which` of a dense network, by number from 0 or by name, "layers.0".
@@ -184,7 +184,7 @@ def spectra(
     parts: Parts,
     x: Float[Tensor, "m ..."],
     *,
-    kind: Kind = "per-example",
+    kind: Derivative = "per-example",
     examples: int | None = None,
     limit: int = LIMIT,
 ) -> Float[Tensor, "examples values"]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int64, Shaped
 from torch import Tensor
 
 from bnbook.data.pool import Deal, Pool, moments
 
-Raw = tuple[Tensor, Tensor]
+Raw = tuple[Shaped[Tensor, " ..."], Shaped[Tensor, " ..."]]
 """Images (N, C, H, W) or rows (N, features) of any number type, and labels (N,)."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from bnbook.data.base import DataError, Dataset, Split
@@ -22,7 +23,7 @@ class Batched(Dataset):
     `batches` holds the rows of `train` that each batch is made of, in the order of one epoch.
     """
 
-    batches: tuple[Tensor, ...] = field(default=())
+    batches: tuple[Int64[Tensor, " _"], ...] = field(default=())
 
     @property
     def batch_size(self) -> int:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import Float64, Int64
 
 from bnbook.data.base import Raw, Source
 
@@ -36,22 +36,23 @@ FEATURES = 9
 SKEWED = np.arange(FEATURES) % 2 == 1
 ALIKE = 4  # the first classes, which differ little from each other
 TRAIN, TEST = 40_000, 20_000
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Network:
+class BayesNet:
     """The network's numbers: `shares` (class,), and `means`, `weights`, `scales` (class, feature).
 
     `weights[:, 0]` is 0: the first feature hangs on the class alone.
     """
 
-    shares: Floats
-    means: Floats
-    weights: Floats
-    scales: Floats
+    shares: Float64[np.ndarray, " kind"]
+    means: Float64[np.ndarray, "kind attribute"]
+    weights: Float64[np.ndarray, "kind attribute"]
+    scales: Float64[np.ndarray, "kind attribute"]
 
-    def sample(self, rows: int, random: np.random.RandomState) -> tuple[Floats, NDArray[np.int64]]:
+    def sample(
+        self, rows: int, random: np.random.RandomState
+    ) -> tuple[Float64[np.ndarray, "rows attribute"], Int64[np.ndarray, " rows"]]:
         """Draw features (rows, FEATURES) and labels (rows,)."""
         y = random.choice(len(self.shares), rows, p=self.shares)
         noise = random.standard_normal((rows, FEATURES))
@@ -61,7 +62,9 @@ class Network:
             z[:, j] = self.means[y, j] + before
         return np.where(SKEWED, np.exp(z / 2), z), y.astype(np.int64)
 
-    def posterior(self, x: Floats) -> Floats:
+    def posterior(
+        self, x: Float64[np.ndarray, "rows attribute"]
+    ) -> Float64[np.ndarray, "rows kind"]:
         """P(class | x) (rows, class) of features x (rows, FEATURES), by Bayes' rule, exactly."""
         z = np.where(SKEWED, 2 * np.log(x, where=SKEWED, out=x.copy()), x)
         centred = z[:, None, :] - self.means
@@ -73,7 +76,7 @@ class Network:
 
 
 @cache
-def network() -> Network:
+def network() -> BayesNet:
     """The one network, from a generator whose stream numpy has promised to keep."""
     random = np.random.RandomState(0)
     shape = (len(CLASSES), FEATURES)
@@ -83,10 +86,12 @@ def network() -> Network:
     weights = random.uniform(-0.7, 0.7, shape)
     weights[:, 0] = 0
     scales = np.exp(0.2 * random.standard_normal(shape))
-    return Network(shares, means, weights, scales)
+    return BayesNet(shares, means, weights, scales)
 
 
-def draw(rows: int, seed: int) -> tuple[Floats, NDArray[np.int64]]:
+def draw(
+    rows: int, seed: int
+) -> tuple[Float64[np.ndarray, "rows attribute"], Int64[np.ndarray, " rows"]]:
     """`rows` rows of the network's, others for every seed; seed 0 is that of the data set."""
     return network().sample(rows, np.random.RandomState(1 + seed))
 

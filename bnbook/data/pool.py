@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Float32, Int64, Shaped
 from torch import Tensor
 
 from bnbook.streams import stream
@@ -26,15 +26,15 @@ class Deal:
 
     train: Int64[Tensor, " trained"]
     test: Int64[Tensor, " tested"]
-    mean: Tensor
-    std: Tensor
+    mean: Float32[Tensor, " 1 *shape"]
+    std: Float32[Tensor, " 1 *shape"]
 
 
 @dataclass(frozen=True, eq=False)
 class Pool:
     """Examples as they came, x (example, …) of any number type and y; `test` of them test."""
 
-    x: Tensor
+    x: Shaped[Tensor, "example ..."]
     y: Int64[Tensor, " example"]
     test: int
 
@@ -66,7 +66,9 @@ class Pool:
         return Pool(self.x[rows], self.y[rows], round(self.test * len(rows) / len(self)))
 
 
-def chosen(y: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def chosen(
+    y: Int64[Tensor, " example"], count: int, generator: torch.Generator
+) -> tuple[Int64[Tensor, " chosen"], Int64[Tensor, " rest"]]:
     """`count` rows in proportion to the classes of y (example,), and the rest, each shuffled.
 
     What proportion leaves over goes to the classes with the largest remainders.
@@ -82,7 +84,9 @@ def chosen(y: Tensor, count: int, generator: torch.Generator) -> tuple[Tensor, T
     return order[taken[order]], order[~taken[order]]
 
 
-def moments(x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+def moments(
+    x: Shaped[Tensor, "example ..."], rows: Int64[Tensor, " chosen"]
+) -> tuple[Float32[Tensor, " 1 *shape"], Float32[Tensor, " 1 *shape"]]:
     """Mean and biased standard deviation of each channel or feature of `x[rows]`, in float32."""
     over = (0, *range(2, x.ndim))
     parts, count = rows.split(CHUNK), len(rows) * x[0, 0].numel()

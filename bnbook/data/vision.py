@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from jaxtyping import UInt8
 
 from bnbook.data.base import Raw, Source, damaged
 from bnbook.data.digits import DIGITS
@@ -75,7 +75,7 @@ def _read_cifar10(where: Path) -> tuple[Raw, Raw]:
     return raw_images(train.data, train.targets), raw_images(test.data, test.targets)
 
 
-def raw_images(pixels: NDArray[np.uint8], labels: list[int]) -> Raw:
+def raw_images(pixels: UInt8[np.ndarray, "n h w c"], labels: list[int]) -> Raw:
     """Images (N, H, W, C) and labels as tensors (N, C, H, W) and (N,)."""
     return torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.tensor(labels)
 

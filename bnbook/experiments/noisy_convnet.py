@@ -9,7 +9,7 @@ from bnbook.nets import VGG
 from bnbook.probes import Probe
 from bnbook.probes.accuracy import Accuracy
 from bnbook.probes.drift import WassersteinDrift
-from bnbook.probes.walk import EffectiveSmoothness, GradientChange, LossVariation, Mode
+from bnbook.probes.walk import EffectiveSmoothness, GradientChange, LossVariation, Regime
 from bnbook.study import Experiment
 from bnbook.train import SGD, Arm, Plan, log_spaced
 
@@ -26,7 +26,7 @@ NORMS: dict[str, tuple[tuple[str, Any], ...]] = {
 """The source compares the first three; an order of three says little, so there are more."""
 RATES = (0.03, 0.1, 0.3)
 SHARED = 0.1  # of these, the one at which the source's three are compared in the figures
-MODES: tuple[Mode, ...] = ("training",)
+MODES: tuple[Regime, ...] = ("training",)
 SMALL = ((8, 1), (16, 1), (32, 1))
 """Three convolutions: the source's VGG network on digits of 14 × 14 pixels, for two cores."""
 

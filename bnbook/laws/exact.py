@@ -62,7 +62,7 @@ def batch_jacobian(z: Float[Tensor, " m"], eps: float, gamma: float = 1.0) -> Fl
     return gamma * torch.rsqrt(var + eps) * projection
 
 
-def kept_share(var: Tensor, eps: float) -> Tensor:
+def kept_share(var: Float[Tensor, "*shape"], eps: float) -> Float[Tensor, "*shape"]:
     """ρ = ε/(σ² + ε): what BN's backward pass leaves of a gradient along x̂.
 
     >>> kept_share(torch.tensor([0.0, 1.0, 3.0]), eps=1.0)
@@ -86,7 +86,7 @@ def scale_gauge(
     return (weight * gradient).flatten(1).sum(1)
 
 
-def curvature_gauge(loss: Callable[[Tensor], Tensor], w: Tensor) -> float:
+def curvature_gauge(loss: Callable[[Tensor], Tensor], w: Float[Tensor, "*shape"]) -> float:
     """‖H·w + ∇L‖/‖∇L‖, with H the Hessian of `loss` at w.
 
     0 where the loss does not depend on the scale of w: ∇L(a·w) = ∇L(w)/a, differentiated by a at

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 from scipy.special import gammaln
 from scipy.stats import nct
 
 from bnbook.norms.base import NormError
 
-Values = NDArray[np.float64]
+Values = Float64[np.ndarray, " ..."]
 Given = float | Values
 
 

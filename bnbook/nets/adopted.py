@@ -8,6 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor, fx, nn
 
 from bnbook.nets import sites as graphs
@@ -25,7 +26,7 @@ class AdoptError(NetError):
     """A module cannot become a network of this package; the message names every reason."""
 
 
-def adopt(model: nn.Module, example: Tensor | None = None) -> Network:
+def adopt(model: nn.Module, example: Shaped[Tensor, " ..."] | None = None) -> Network:
     """A copy of `model`, a classifier (N, …) → logits (N, classes), as a `Network`.
 
     Torch's normalisers and dropout become this package's, with their state and under their names,
@@ -67,7 +68,9 @@ class AdoptedNetwork(Network):
         super().__init__()
         self.model, self.layers, self.graph, self.sites = model, layers, graph, sites
 
-    def forward(self, x: Tensor, trace: bool = False) -> Tensor | Trace:
+    def forward(
+        self, x: Shaped[Tensor, " ..."], trace: bool = False
+    ) -> Float[Tensor, "n classes"] | Trace:
         if not trace:
             logits = self.model(x)
         elif self.graph is None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from bnbook.norms import Moded
@@ -37,10 +38,10 @@ class Trace:
     logits    (N, classes)
     """
 
-    linear: list[Tensor] = field(default_factory=list)
-    inputs: list[Tensor] = field(default_factory=list)
-    outputs: list[Tensor] = field(default_factory=list)
-    logits: Tensor = field(default_factory=lambda: torch.empty(0))
+    linear: list[Float[Tensor, "_ _ ..."]] = field(default_factory=list)
+    inputs: list[Float[Tensor, "_ _ ..."]] = field(default_factory=list)
+    outputs: list[Float[Tensor, "_ _ ..."]] = field(default_factory=list)
+    logits: Float[Tensor, " ..."] = field(default_factory=lambda: torch.empty(0))
 
 
 class Network(Moded, ABC):
@@ -52,7 +53,9 @@ class Network(Moded, ABC):
     stacks: bool = True
 
     @abstractmethod
-    def forward(self, x: Tensor, trace: bool = False) -> Tensor | Trace: ...
+    def forward(
+        self, x: Shaped[Tensor, " ..."], trace: bool = False
+    ) -> Float[Tensor, "n classes"] | Trace: ...
 
     @abstractmethod
     def weight_names(self) -> list[str]:

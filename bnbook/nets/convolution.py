@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from bnbook import norms
@@ -59,7 +60,12 @@ class ConvLayer(nn.Module):
         )
         self.activation = ACTIVATIONS[activation or settings.activation]
 
-    def forward(self, x: Tensor, trace: Trace, add: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Float[Tensor, "n c h w"],
+        trace: Trace,
+        add: Float[Tensor, "n out h_out w_out"] | None = None,
+    ) -> Float[Tensor, "n out h_out w_out"]:
         weight, conv = self.norm.transform_weight(self.linear.weight), self.linear
         z = F.conv2d(x, weight, conv.bias, conv.stride, conv.padding)
         a = self.norm(z)
@@ -98,7 +104,7 @@ def image_size(input_shape: tuple[int, ...], input_shrink: int) -> tuple[int, in
     return channels, height // input_shrink, width // input_shrink
 
 
-def shrunk(x: Tensor, times: int) -> Tensor:
+def shrunk(x: Float[Tensor, "n c h w"], times: int) -> Float[Tensor, "n c h_out w_out"]:
     """Images (N, C, H, W) averaged over squares of `times` × `times` pixels."""
     return x if times == 1 else F.avg_pool2d(x, times)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.counter import hashed, uniform
@@ -44,7 +45,7 @@ class Dropout(Moded):
         """Draw the key of this layer's masks."""
         self.noise_key.copy_(torch.randint(2**31, (), generator=generator))
 
-    def forward(self, h: Tensor) -> Tensor:
+    def forward(self, h: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         if self.mode in ("population", "collect"):
             return h
         key = hashed(self.noise_key + hashed(self.draws))

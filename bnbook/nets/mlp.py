@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from bnbook import norms
@@ -47,7 +48,7 @@ class Layer(nn.Module):
         self.dropout = Dropout(dropout) if dropout else None
         self.skip = skip
 
-    def forward(self, x: Tensor, trace: Trace) -> Tensor:
+    def forward(self, x: Float[Tensor, "n in"], trace: Trace) -> Float[Tensor, "n out"]:
         weight = self.norm.transform_weight(self.linear.weight)
         z = F.linear(x, weight, self.linear.bias)
         a = self.norm(z) if self.order == "before" else z
@@ -91,7 +92,9 @@ class MultilayerPerceptron(Network):
         )
         self.head = nn.utils.skip_init(nn.Linear, fans[-1], classes)
 
-    def forward(self, x: Tensor, trace: bool = False) -> Tensor | Trace:
+    def forward(
+        self, x: Float[Tensor, "n ..."], trace: bool = False
+    ) -> Float[Tensor, "n classes"] | Trace:
         seen = Trace()
         h = x.flatten(1)
         for layer in self.layers:

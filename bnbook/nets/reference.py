@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook import norms
@@ -27,7 +28,9 @@ class ReferencedNet(Network):
         self.inner = inner
         self.register_buffer("reference", reference)
 
-    def forward(self, x: Tensor, trace: bool = False) -> Tensor | Trace:
+    def forward(
+        self, x: Float[Tensor, "n ..."], trace: bool = False
+    ) -> Float[Tensor, "n classes"] | Trace:
         if not self._taken_along():
             return self.inner(x, trace)
         size = len(self.reference)

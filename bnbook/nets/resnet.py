@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from bnbook.nets.base import NetError, Network, Trace
@@ -41,11 +42,13 @@ class Block(nn.Module):
                 inputs, channels, spec, kernel=1, stride=stride, activation="identity"
             )
 
-    def forward(self, x: Tensor, trace: Trace) -> Tensor:
+    def forward(
+        self, x: Float[Tensor, "n c h w"], trace: Trace
+    ) -> Float[Tensor, "n out h_out w_out"]:
         add = self.short(x) if self.shortcut is None else self.shortcut(x, trace)
         return self.second(self.first(x, trace), trace, add)
 
-    def short(self, x: Tensor) -> Tensor:
+    def short(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n out h_out w_out"]:
         """Every `stride`-th pixel of x, and zeros for the channels that it lacks."""
         if self.stride > 1:
             x = x[:, :, :: self.stride, :: self.stride]
@@ -85,7 +88,9 @@ class ResidualNet(Network):
         self.blocks = nn.ModuleList(blocks)
         self.head = nn.utils.skip_init(nn.Linear, below, classes)
 
-    def forward(self, x: Tensor, trace: bool = False) -> Tensor | Trace:
+    def forward(
+        self, x: Float[Tensor, "n ..."], trace: bool = False
+    ) -> Float[Tensor, "n classes"] | Trace:
         seen = Trace()
         h = self.stem(shrunk(x, self.input_shrink), seen)
         for block in self.blocks:

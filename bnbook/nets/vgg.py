@@ -8,6 +8,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from bnbook.nets.base import NetError, Network, Trace
@@ -47,7 +48,9 @@ class VGGNet(Network):
         flat = widths[-1] * (height // halvings) * (width // halvings)
         self.head = nn.utils.skip_init(nn.Linear, flat, classes)
 
-    def forward(self, x: Tensor, trace: bool = False) -> Tensor | Trace:
+    def forward(
+        self, x: Float[Tensor, "n ..."], trace: bool = False
+    ) -> Float[Tensor, "n classes"] | Trace:
         seen = Trace()
         h = shrunk(x, self.input_shrink)
         for i, layer in enumerate(self.layers):

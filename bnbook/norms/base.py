@@ -11,6 +11,7 @@ from numbers import Real
 from typing import Any, Literal, cast, get_args
 
 import torch
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 Mode = Literal["train", "batch", "population", "collect"]
@@ -88,18 +89,18 @@ class Norm(Moded):
         if num_features < 1:
             raise NormError(f"num_features is {num_features}; a normaliser needs at least 1")
 
-    def transform_weight(self, weight: Tensor) -> Tensor:
+    def transform_weight(self, weight: Float[Tensor, " out *in"]) -> Float[Tensor, " out *in"]:
         """The weight (out, in, …) that the layer before this normaliser really uses."""
         return weight
 
-    def statistics(self) -> tuple[Tensor, ...]:
+    def statistics(self) -> tuple[Float[Tensor, " ..."], ...]:
         """The running moments themselves, first the means (C,); empty if there are none."""
         return ()
 
     def reset_statistics(self) -> None:
         """Forget the running statistics, if there are any."""
 
-    def population_map(self) -> tuple[Tensor, Tensor] | None:
+    def population_map(self) -> tuple[Float[Tensor, "*out c"], Float[Tensor, " c"]] | None:
         """(A, c) with A·z + c what population mode does to the channels of every position.
 
         A is (C,) where channels are scaled one by one, or (C, C); c is (C,). None where there is
@@ -130,7 +131,7 @@ class Norm(Moded):
         super()._apply(wide, recurse)  # type: ignore[no-untyped-call]
         return self
 
-    def check_input(self, z: Tensor) -> None:
+    def check_input(self, z: Shaped[Tensor, " ..."]) -> None:
         """Raise `NormError` unless z is (N, C, …) with C = num_features."""
         if z.dim() < 2 or z.shape[1] != self.num_features:
             raise NormError(
@@ -138,7 +139,7 @@ class Norm(Moded):
                 f"it takes (N, {self.num_features}, …): channels are dimension 1"
             )
 
-    def check_count(self, count: int, z: Tensor, per: str = "channel") -> None:
+    def check_count(self, count: int, z: Shaped[Tensor, " ..."], per: str = "channel") -> None:
         """Raise `NormError` unless moments are taken over two values or more."""
         if count < 2:
             raise NormError(
@@ -158,6 +159,7 @@ def _with_what_holds_for_all(forward: Callable[..., Any]) -> Callable[..., Any]:
     def careful(self: Norm, z: Any) -> Any:
         if not isinstance(z, Tensor):  # the symbol of a trace
             return forward(self, z)
+        self.check_input(z)
         if z.numel() == 0:
             return _nothing(self, z)
         given = z.float() if z.dtype in COARSE else z
@@ -180,7 +182,6 @@ def _with_what_holds_for_all(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _nothing(norm: Norm, z: Tensor) -> Tensor:
-    norm.check_input(z)
     if norm.takes_batch_moments():
         raise NormError(
             f"{tuple(z.shape)} gives {type(norm).__name__}({norm.num_features}) no value to take "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.affine import per_channel
@@ -43,8 +44,7 @@ class BatchNorm(RunningNorm):
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine)
         self.register_buffer("running_var", torch.ones(num_features))
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         if self.mode == "population":
             return self.with_running_statistics(z)
         count = values_per_channel(z)
@@ -61,7 +61,9 @@ class BatchNorm(RunningNorm):
         momentum = self.momentum or 0.0
         return F.batch_norm(z, *running, self.weight, self.bias, True, momentum, self.eps)
 
-    def watched(self, z: Tensor) -> tuple[Tensor, Tensor]:
+    def watched(
+        self, z: Float[Tensor, "n c *space"]
+    ) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
         """Mean and biased variance of z, differentiable, after what the mode does with them."""
         count = values_per_channel(z)
         self.check_count(count, z)
@@ -72,22 +74,24 @@ class BatchNorm(RunningNorm):
             self.pool(mean.detach(), var.detach(), count)
         return mean, var
 
-    def with_running_statistics(self, z: Tensor) -> Tensor:
+    def with_running_statistics(
+        self, z: Float[Tensor, "n c *space"]
+    ) -> Float[Tensor, "n c *space"]:
         """γ·(z − μ)/√(σ² + ε) + β with the running μ and σ², to which no gradient flows."""
         running = self.running_mean.detach(), self.running_var.detach()
         return F.batch_norm(z, *running, self.weight, self.bias, False, 0.0, self.eps)
 
-    def population_map(self) -> tuple[Tensor, Tensor]:
+    def population_map(self) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
         scale = torch.rsqrt(self.running_var + self.eps)
         if self.weight is not None:
             scale = self.weight * scale
         shift = -self.running_mean * scale
         return scale, shift if self.bias is None else self.bias + shift
 
-    def statistics(self) -> tuple[Tensor, Tensor]:
+    def statistics(self) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
         return self.running_mean, self.running_var
 
-    def spread_between(self, shift: Tensor) -> Tensor:
+    def spread_between(self, shift: Float[Tensor, " c"]) -> Float[Tensor, " c"]:
         return shift.square()
 
     def reset_statistics(self) -> None:
@@ -95,18 +99,20 @@ class BatchNorm(RunningNorm):
         self.running_var.fill_(1)
 
 
-def values_per_channel(z: Tensor) -> int:
+def values_per_channel(z: Float[Tensor, "n c *space"]) -> int:
     """m, the number of values over which the moments of a channel of z (N, C, …) are taken."""
     return z.numel() // z.shape[1]
 
 
-def moments(z: Tensor) -> tuple[Tensor, Tensor]:
+def moments(z: Float[Tensor, "n c *space"]) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
     """Mean and biased variance of each channel of z (N, C, …), over all other dimensions."""
     dims = [0, *range(2, z.dim())]
     mean = z.mean(dims)
     return mean, (z - per_channel(mean, z)).square().mean(dims)
 
 
-def standardise(z: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
+def standardise(
+    z: Float[Tensor, "n c *space"], mean: Float[Tensor, " c"], var: Float[Tensor, " c"], eps: float
+) -> Float[Tensor, "n c *space"]:
     """x̂ = (z − μ)/√(σ² + ε), channel by channel; mean and var are (C,)."""
     return (z - per_channel(mean, z)) * per_channel(torch.rsqrt(var + eps), z)

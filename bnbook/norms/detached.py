@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.base import register
@@ -21,8 +22,7 @@ class DetachedBatchNorm(BatchNorm):
     mixes_examples = False
     population_map = BatchNorm.population_map
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         if self.mode == "population":
             return self.with_running_statistics(z)
         mean, var = self.watched(z)

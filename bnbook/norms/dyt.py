@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from bnbook.norms.affine import Affine
@@ -22,8 +23,7 @@ class DynamicTanh(Affine):
         super().__init__(num_features, affine=affine)
         self.alpha = nn.Parameter(torch.tensor(positive("alpha", alpha)))
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         return self.scale_and_shift(torch.tanh(self.alpha * z))
 
     def population_map(self) -> None:

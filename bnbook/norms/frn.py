@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from bnbook.norms.affine import Affine, per_channel
@@ -34,8 +35,7 @@ class FilterResponseNorm(Affine):
         self.eps = positive("eps", eps)
         self.threshold = nn.Parameter(torch.zeros(num_features)) if threshold else None
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         if z.dim() == 2 or z[0, 0].numel() < 2:
             raise NormError(
                 f"FilterResponseNorm takes (N, C, L) or (N, C, H, W) with two positions or more, "

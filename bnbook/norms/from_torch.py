@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _LazyNormBase, _NormBase
 from torch.nn.modules.instancenorm import _InstanceNorm
@@ -32,8 +33,7 @@ class ForgetfulBatchNorm(Affine):
         super().__init__(num_features, affine=affine)
         self.eps = eps
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         self.check_count(values_per_channel(z), z)
         return F.batch_norm(z, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
@@ -50,8 +50,7 @@ class RememberingInstanceNorm(BatchNorm):
     absorbs_bias = False
     mixes_examples = False
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         if self.mode == "population":
             return self.with_running_statistics(z)
         self.check_count(z[0, 0].numel(), z, "example and channel")
@@ -64,10 +63,10 @@ class RememberingInstanceNorm(BatchNorm):
             return F.instance_norm(z, mean, var, self.weight, self.bias, True, momentum, self.eps)
         return F.instance_norm(z, None, None, self.weight, self.bias, True, 0.0, self.eps)
 
-    def population_map(self) -> tuple[Tensor, Tensor]:
+    def population_map(self) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
         return BatchNorm.population_map(self)
 
-    def spread_between(self, shift: Tensor) -> Tensor:
+    def spread_between(self, shift: Float[Tensor, " c"]) -> Float[Tensor, " c"]:
         """Variances are averaged, and not pooled: what lies between instances does not count."""
         return torch.zeros_like(shift)
 
@@ -88,7 +87,10 @@ class LastDimensions(Norm):
         self.weight: nn.Parameter | None = None
         self.bias: nn.Parameter | None = None
 
-    def forward(self, z: Tensor) -> Tensor:
+    def check_input(self, z: Shaped[Tensor, " ..."]) -> None:
+        """Torch itself refuses what does not end in `shape`."""
+
+    def forward(self, z: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         if self.centred:
             assert self.eps is not None
             return F.layer_norm(z, self.shape, self.weight, self.bias, self.eps)

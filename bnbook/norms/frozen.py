@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.base import register
@@ -29,8 +30,7 @@ class FrozenBatchNorm(BatchNorm):
     def takes_batch_moments(self) -> bool:
         return self.mode == "collect"
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         if self.mode == "collect":
             return super().forward(z)
-        self.check_input(z)
         return self.with_running_statistics(z)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.base import NormError, register, whole
@@ -37,8 +38,7 @@ class GhostBatchNorm(BatchNorm):
 
     population_map = BatchNorm.population_map
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         if self.mode == "population":
             return self.with_running_statistics(z)
         ghosts = self._ghosts_as_channels(z)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.affine import Affine
@@ -35,8 +36,7 @@ class GroupNorm(Affine):
         self.eps = positive("eps", eps)
         check_groups(num_features, self.groups)
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         self.check_count(z[0].numel() // self.groups, z, "example and group")
         # F.group_norm does not map over members where images are channels last
         groups = z.reshape(len(z), self.groups, -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Shaped
 from torch import Tensor
 
 from bnbook.norms.base import NormError, register
@@ -23,7 +24,7 @@ class InstanceNorm(GroupNorm):
     def __init__(self, num_features: int, *, eps: float = 1e-5, affine: bool = True) -> None:
         super().__init__(num_features, groups=num_features, eps=eps, affine=affine)
 
-    def check_input(self, z: Tensor) -> None:
+    def check_input(self, z: Shaped[Tensor, " ..."]) -> None:
         if z.dim() == 2:
             raise NormError(
                 f"InstanceNorm takes (N, C, L) or (N, C, H, W), not {tuple(z.shape)}: it averages "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.affine import per_channel
@@ -22,18 +23,19 @@ class MeanOnlyBatchNorm(BatchNorm):
     ) -> None:
         super().__init__(num_features, momentum=momentum, affine=affine)
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         if self.mode == "population":
             return self.with_running_statistics(z)
         mean, _ = self.watched(z)
         return self.scale_and_shift(z - per_channel(mean, z))
 
-    def with_running_statistics(self, z: Tensor) -> Tensor:
+    def with_running_statistics(
+        self, z: Float[Tensor, "n c *space"]
+    ) -> Float[Tensor, "n c *space"]:
         """γ·(z − μ) + β with the running μ."""
         return self.scale_and_shift(z - per_channel(self.running_mean.detach(), z))
 
-    def population_map(self) -> tuple[Tensor, Tensor]:
+    def population_map(self) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
         if self.weight is None or self.bias is None:
             return self.running_mean.new_ones(self.num_features), -self.running_mean
         return self.weight, self.bias - self.running_mean * self.weight

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.counter import hashed, normal, uniform
@@ -51,7 +52,7 @@ class NoisyBatchNorm(BatchNorm):
         """Draw the key of this layer's noise."""
         self.noise_key.copy_(torch.randint(2**31, (), generator=generator))
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         """z (N, C, …) → the same shape, normalised and then disturbed."""
         step = self.num_batches_tracked.clone()
         y = super().forward(z)

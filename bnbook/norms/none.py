@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.base import Norm, register
@@ -15,9 +16,8 @@ class NoNorm(Norm):
     mixes_examples = False
     mixes_channels = False
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         return z
 
-    def population_map(self) -> tuple[Tensor, Tensor]:
+    def population_map(self) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
         return torch.ones(self.num_features), torch.zeros(self.num_features)

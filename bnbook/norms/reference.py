@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.base import NormError, register, whole
@@ -37,10 +38,9 @@ class ReferenceBatchNorm(BatchNorm):
             raise NormError(f"reference_size is {reference_size}; give 1 example or more, or None")
         self.reference_size = reference_size
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         if self.mode in ("population", "collect"):
             return super().forward(z)
-        self.check_input(z)
         if self.reference_size is not None and len(z) < self.reference_size:
             raise NormError(
                 f"a batch of {len(z)} does not hold the {self.reference_size} reference examples "

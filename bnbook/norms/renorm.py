@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.affine import per_channel
@@ -50,10 +51,9 @@ class BatchRenorm(BatchNorm):
 
     population_map = BatchNorm.population_map
 
-    def forward(self, z: Tensor) -> Tensor:
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         if self.mode in ("population", "collect"):
             return super().forward(z)
-        self.check_input(z)
         self.check_count(values_per_channel(z), z)
         mean, var = moments(z)
         r, d = self.corrections(mean, var)
@@ -63,7 +63,9 @@ class BatchRenorm(BatchNorm):
         return self.scale_and_shift(x * per_channel(r, z) + per_channel(d, z))
 
     @torch.no_grad()
-    def corrections(self, mean: Tensor, var: Tensor) -> tuple[Tensor, Tensor]:
+    def corrections(
+        self, mean: Float[Tensor, " c"], var: Float[Tensor, " c"]
+    ) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
         """r and d (C,) for a batch of these moments, clipped to the present bounds."""
         r_max, d_max = self.bounds()
         sigma = torch.sqrt(self.running_var + self.eps)
@@ -71,7 +73,7 @@ class BatchRenorm(BatchNorm):
         d = (mean - self.running_mean) / sigma
         return r.clamp(1 / r_max, r_max), d.clamp(-d_max, d_max)
 
-    def bounds(self) -> tuple[Tensor, Tensor]:
+    def bounds(self) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
         """The bounds of r and d after num_batches_tracked steps."""
         r_growth, d_growth = self._growth(until=8), self._growth(until=5)
         return 1 + (self.r_max - 1) * r_growth, self.d_max * d_growth

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.affine import Affine
@@ -25,8 +26,7 @@ class RMSNorm(Affine):
         super().__init__(num_features, affine=affine)
         self.eps = positive("eps", eps)
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         mean_square = z.square().mean(list(range(1, z.dim())), keepdim=True)
         return self.scale_and_shift(z * torch.rsqrt(mean_square + self.eps))
 

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.affine import Affine
@@ -39,15 +40,15 @@ class RunningNorm(Affine):
         self.register_buffer("num_batches_tracked", torch.tensor(0))
 
     @abstractmethod
-    def statistics(self) -> tuple[Tensor, Tensor]:
+    def statistics(self) -> tuple[Float[Tensor, " c"], Float[Tensor, " ..."]]:
         """The running mean (C,) and the running spread, the buffers themselves."""
 
     @abstractmethod
-    def spread_between(self, shift: Tensor) -> Tensor:
+    def spread_between(self, shift: Float[Tensor, " c"]) -> Float[Tensor, " ..."]:
         """The spread of two equally likely points `shift` (C,) apart, times 4."""
 
     @torch.no_grad()
-    def move_towards(self, mean: Tensor, spread: Tensor) -> None:
+    def move_towards(self, mean: Float[Tensor, " c"], spread: Float[Tensor, " ..."]) -> None:
         """One step of the moving average, running ← (1 − α)·running + α·batch.
 
         α is `momentum`; where that is None, one over the number of batches, this one included.
@@ -61,7 +62,7 @@ class RunningNorm(Affine):
                 running.mul_(1 - self.momentum).add_(batch.detach(), alpha=self.momentum)
 
     @torch.no_grad()
-    def pool(self, mean: Tensor, spread: Tensor, count: int) -> None:
+    def pool(self, mean: Float[Tensor, " c"], spread: Float[Tensor, " ..."], count: int) -> None:
         """Moments of the union of two sets of values from the moments of each.
 
         `count` is the number of new values a channel; the formula is Chan, Golub and LeVeque's.

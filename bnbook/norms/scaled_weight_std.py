@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.base import register
@@ -33,5 +34,5 @@ class ScaledWeightStd(WeightStandardization):
     ) -> None:
         super().__init__(num_features, gain=gain, weight_eps=weight_eps, affine=affine)
 
-    def transform_weight(self, weight: Tensor) -> Tensor:
+    def transform_weight(self, weight: Float[Tensor, " out *in"]) -> Float[Tensor, " out *in"]:
         return super().transform_weight(weight) * weight[0].numel() ** -0.5

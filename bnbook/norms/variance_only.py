@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.affine import per_channel
@@ -21,19 +22,20 @@ class VarianceOnlyBatchNorm(BatchNorm):
 
     absorbs_bias = False
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         if self.mode == "population":
             return self.with_running_statistics(z)
         _, var = self.watched(z)
         return self.scale_and_shift(z * per_channel(torch.rsqrt(var + self.eps), z))
 
-    def with_running_statistics(self, z: Tensor) -> Tensor:
+    def with_running_statistics(
+        self, z: Float[Tensor, "n c *space"]
+    ) -> Float[Tensor, "n c *space"]:
         """γ·z/√(σ² + ε) + β with the running σ²."""
         scale = torch.rsqrt(self.running_var.detach() + self.eps)
         return self.scale_and_shift(z * per_channel(scale, z))
 
-    def population_map(self) -> tuple[Tensor, Tensor]:
+    def population_map(self) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
         scale = torch.rsqrt(self.running_var + self.eps)
         if self.weight is None or self.bias is None:
             return scale, torch.zeros_like(scale)

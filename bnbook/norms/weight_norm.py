@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.affine import Affine
@@ -35,14 +36,16 @@ class WeightNorm(Affine):
             raise NormError(f"gain is {gain}; the length of a filter is a positive number")
         self.gain, self.weight_eps = gain, positive("weight_eps", weight_eps)
 
-    def transform_weight(self, weight: Tensor) -> Tensor:
+    def transform_weight(self, weight: Float[Tensor, " out *in"]) -> Float[Tensor, " out *in"]:
         return fixed_length(weight, self.gain, self.weight_eps)
 
     def extra_repr(self) -> str:
         return f"{self.num_features}, gain={self.gain}, weight_eps={self.weight_eps}"
 
 
-def fixed_length(weight: Tensor, length: float, eps: float) -> Tensor:
+def fixed_length(
+    weight: Float[Tensor, " out *in"], length: float, eps: float
+) -> Float[Tensor, " out *in"]:
     """length·v_o/√(‖v_o‖² + ε) for each filter v_o of weight (out, in, …)."""
     rows = weight.flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
     scale = length * torch.rsqrt(rows.square().sum(1, keepdim=True) + eps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.base import positive, register
@@ -29,5 +30,5 @@ class WeightNormMeanOnly(MeanOnlyBatchNorm):
         super().__init__(num_features, momentum=momentum, affine=affine)
         self.gain, self.weight_eps = positive("gain", gain), positive("weight_eps", weight_eps)
 
-    def transform_weight(self, weight: Tensor) -> Tensor:
+    def transform_weight(self, weight: Float[Tensor, " out *in"]) -> Float[Tensor, " out *in"]:
         return fixed_length(weight, self.gain, self.weight_eps)

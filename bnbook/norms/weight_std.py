@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.affine import Affine
@@ -42,7 +43,7 @@ class WeightStandardization(Affine):
         self.gain = gain
         self.weight_eps = positive("weight_eps", weight_eps)
 
-    def transform_weight(self, weight: Tensor) -> Tensor:
+    def transform_weight(self, weight: Float[Tensor, " out *in"]) -> Float[Tensor, " out *in"]:
         gain = weight[0].numel() ** -0.5 if isinstance(self.gain, str) else self.gain
         return gain * standardised_filters(weight, self.weight_eps)
 
@@ -50,7 +51,9 @@ class WeightStandardization(Affine):
         return f"{self.num_features}, gain={self.gain}, weight_eps={self.weight_eps}"
 
 
-def standardised_filters(weight: Tensor, eps: float) -> Tensor:
+def standardised_filters(
+    weight: Float[Tensor, " out *in"], eps: float
+) -> Float[Tensor, " out *in"]:
     """(W_o − mean(W_o))/√(var(W_o) + ε) for each filter W_o of weight (out, in, …).
 
     The variance is biased, and of half precision taken in float32. One weight per filter is an

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.base import positive, register
@@ -28,5 +29,5 @@ class WeightStdBatchNorm(BatchNorm):
         super().__init__(num_features, eps=eps, momentum=momentum, affine=affine)
         self.weight_eps = positive("weight_eps", weight_eps)
 
-    def transform_weight(self, weight: Tensor) -> Tensor:
+    def transform_weight(self, weight: Float[Tensor, " out *in"]) -> Float[Tensor, " out *in"]:
         return standardised_filters(weight, self.weight_eps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.base import NormError, whole
@@ -47,11 +48,10 @@ class Whitening(RunningNorm):
         self.register_buffer("running_cov", identity.repeat(self.groups, 1, 1))
 
     @abstractmethod
-    def inverse_root(self, cov: Tensor) -> Tensor:
+    def inverse_root(self, cov: Float[Tensor, "*groups c c"]) -> Float[Tensor, "*groups c c"]:
         """cov^(−½) for symmetric positive definite matrices (…, c, c)."""
 
-    def forward(self, z: Tensor) -> Tensor:
-        self.check_input(z)
+    def forward(self, z: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c *space"]:
         if self.mode == "population":
             mean, cov = self.running_mean, self.running_cov
         else:
@@ -88,17 +88,17 @@ class Whitening(RunningNorm):
         identity = torch.eye(self.group_size, dtype=cov.dtype, device=cov.device)
         return self.inverse_root(cov + self.eps * identity)
 
-    def population_map(self) -> tuple[Tensor, Tensor]:
+    def population_map(self) -> tuple[Float[Tensor, "c c"], Float[Tensor, " c"]]:
         scale = torch.block_diag(*self._root(self.running_cov))
         if self.weight is None or self.bias is None:
             return scale, -scale @ self.running_mean
         scale = self.weight[:, None] * scale
         return scale, self.bias - scale @ self.running_mean
 
-    def statistics(self) -> tuple[Tensor, Tensor]:
+    def statistics(self) -> tuple[Float[Tensor, " c"], Float[Tensor, "groups size size"]]:
         return self.running_mean, self.running_cov
 
-    def spread_between(self, shift: Tensor) -> Tensor:
+    def spread_between(self, shift: Float[Tensor, " c"]) -> Float[Tensor, "groups size size"]:
         shift = shift.view(self.groups, -1, 1)
         return shift * shift.mT
 
@@ -111,7 +111,9 @@ class Whitening(RunningNorm):
         return f"{super().extra_repr()}, groups={self.groups}"
 
 
-def covariance(rows: Tensor) -> tuple[Tensor, Tensor]:
+def covariance(
+    rows: Float[Tensor, "*groups c m"],
+) -> tuple[Float[Tensor, "*groups c"], Float[Tensor, "*groups c c"]]:
     """Mean (…, c) and biased covariance (…, c, c) of the m columns of rows (…, c, m)."""
     mean = rows.mean(-1)
     centred = rows - mean[..., None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.base import NormError, register, whole
@@ -38,7 +39,7 @@ class IterativeWhitening(Whitening):
         if iterations < 1:
             raise NormError(f"iterations is {iterations}; Newton's iteration needs 1 or more")
 
-    def inverse_root(self, cov: Tensor) -> Tensor:
+    def inverse_root(self, cov: Float[Tensor, "*groups c c"]) -> Float[Tensor, "*groups c c"]:
         trace = cov.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
         identity = torch.eye(cov.shape[-1], dtype=cov.dtype, device=cov.device)
         forward, root = cov / trace, identity.expand_as(cov)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.norms.base import register
@@ -23,12 +24,14 @@ class ZCAWhitening(Whitening):
     do (see `inverse_square_root`). Source: huang2018decorrelated.
     """
 
-    def inverse_root(self, cov: Tensor) -> Tensor:
+    def inverse_root(self, cov: Float[Tensor, "*groups c c"]) -> Float[Tensor, "*groups c c"]:
         # The smallest eigenvalue is ε or more, but for rounding.
         return inverse_square_root(cov, smallest=self.eps)
 
 
-def inverse_square_root(a: Tensor, smallest: float = 0.0) -> Tensor:
+def inverse_square_root(
+    a: Float[Tensor, "*groups c c"], smallest: float = 0.0
+) -> Float[Tensor, "*groups c c"]:
     """a^(−½) of symmetric positive definite matrices a (…, c, c); eigenvalues below `smallest`
     are taken for it. A matrix with a number that is not finite gives NaN, and spoils no other.
 

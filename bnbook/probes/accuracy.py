@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.func import functional_call, vmap
 
@@ -32,7 +32,9 @@ class Predictions:
         self.snapshot = s
         self.found: dict[tuple[str, str], tuple[Tensor, Tensor]] = {}
 
-    def __getitem__(self, which: tuple[str, str]) -> tuple[Tensor, Tensor]:
+    def __getitem__(
+        self, which: tuple[str, str]
+    ) -> tuple[Float[Tensor, "member n classes"], Int64[Tensor, "member n"]]:
         if not keeps_statistics(self.snapshot):
             which = (which[0], "population")
         if which not in self.found:
@@ -67,7 +69,12 @@ def _in_batches(x: Tensor, size: int) -> Tensor:
 
 
 @torch.no_grad()
-def logits_of(s: Snapshot, buffers: Tensors, batches: Tensor, mode: norms.Mode) -> Tensor:
+def logits_of(
+    s: Snapshot,
+    buffers: Tensors,
+    batches: Float[Tensor, "member count m ..."],
+    mode: norms.Mode,
+) -> Float[Tensor, "member n classes"]:
     """Logits (member, N, classes) of batches (member, count, m, …), N = count·m, each by itself."""
 
     def forward(params: Tensors, buffers: Tensors, x: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.func import functional_call
 
@@ -45,9 +46,9 @@ class Snapshot:
     net: Network
     params: Tensors
     buffers: Tensors
-    batch: tuple[Tensor, Tensor]
+    batch: tuple[Float[Tensor, "member m ..."], Int64[Tensor, "member m"]]
     data: Dealt
-    learning_rate: Tensor
+    learning_rate: Float[Tensor, " member"]
     update: Callable[[Tensors, Tensors], Tensors]
     previous: Trace | None = None
     memo: dict[Any, Any] = field(default_factory=dict)
@@ -67,7 +68,9 @@ class Snapshot:
         """Names of the linear maps' weights, first layer first, the head last."""
         return self.net.weight_names()
 
-    def examples(self, split: str, which: slice | None = None) -> tuple[Tensor, Tensor]:
+    def examples(
+        self, split: str, which: slice | None = None
+    ) -> tuple[Float[Tensor, "member n ..."], Int64[Tensor, "member n"]]:
         """Examples of a split, x (member, N, …) in the network's dtype and y (member, N).
 
         Every member's are those of its own seed: the first `EXAMPLES`, or `which`.
@@ -77,7 +80,7 @@ class Snapshot:
         x, y = getattr(self.data, split)[which]
         return x.to(next(iter(self.params.values())).dtype), y
 
-    def whole_batches(self, x: Tensor) -> Tensor:
+    def whole_batches(self, x: Float[Tensor, "member n ..."]) -> Float[Tensor, "member kept ..."]:
         """x (member, N, …) without what the last full batch leaves over: ghosts must divide it.
 
         All of x where it does not fill one.
@@ -85,7 +88,13 @@ class Snapshot:
         size, count = self.batch[1].shape[1], x.shape[1]
         return x[:, : count // size * size] if count >= size else x
 
-    def loss(self, params: Tensors, buffers: Tensors, x: Tensor, y: Tensor) -> Tensor:
+    def loss(
+        self,
+        params: Tensors,
+        buffers: Tensors,
+        x: Float[Tensor, "m ..."],
+        y: Int64[Tensor, " m"],
+    ) -> Float[Tensor, ""]:
         """One member's mean cross-entropy as in training, updating nothing."""
         with norms.using(self.net, "batch"):
             return F.cross_entropy(functional_call(self.net, (params, buffers), (x,)), y)
@@ -96,7 +105,7 @@ class Snapshot:
         return grads
 
     @cached_property
-    def gradients_and_losses(self) -> tuple[Tensors, Tensor]:
+    def gradients_and_losses(self) -> tuple[Tensors, Float[Tensor, " member"]]:
         """∇L and L of every member on the coming batch, at the present parameters."""
         return gradients_of(self.net, self.loss)(self.params, self.buffers, *self.batch)
 
@@ -140,7 +149,7 @@ class Snapshot:
         return vars(self).get("activations")
 
 
-def one_position(h: Tensor) -> Tensor:
+def one_position(h: Float[Tensor, "n c *space"]) -> Float[Tensor, "n c"]:
     """(N, C, H, W) → (N, C), a position of each example; (N, C) stays."""
     if h.dim() == 2:
         return h
@@ -159,7 +168,7 @@ class Probe(ABC):
     source: ClassVar[str]
 
     @abstractmethod
-    def __call__(self, s: Snapshot) -> Tensor:
+    def __call__(self, s: Snapshot) -> Float[Tensor, "member ..."]:
         """The measurement, (member, *dims)."""
 
 

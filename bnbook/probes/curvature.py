@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.func import vmap
 
-from bnbook.nets.members import over_members
+from bnbook.nets.members import Loss, over_members
 from bnbook.probes.base import Snapshot, Tensors, once
-from bnbook.probes.walk import Loss, Mode, loss_in
+from bnbook.probes.walk import Regime, loss_in
 
 Measure = Literal["raw", "sphere"]
 MEASURES: tuple[Measure, ...] = ("raw", "sphere")
@@ -39,11 +40,11 @@ class Curvature:
     product: Callable[[Tensor], Tensor]
     project: Callable[[Tensor], Tensor]
 
-    def __call__(self, v: Tensor) -> Tensor:
+    def __call__(self, v: Float[Tensor, "member n"]) -> Float[Tensor, "member n"]:
         return self.project(self.product(self.project(v)))
 
 
-def curvature(s: Snapshot, mode: Mode, measure: Measure) -> Curvature:
+def curvature(s: Snapshot, mode: Regime, measure: Measure) -> Curvature:
     """The Hessian of the mean loss over `fixed_batches`, each normalised by itself.
 
     The gradient of all members is taken once and its graph kept; a product is one pass back
@@ -78,7 +79,9 @@ def curvature(s: Snapshot, mode: Mode, measure: Measure) -> Curvature:
     return Curvature(sum(p[0].numel() for p in start.values()), product, project)
 
 
-def fixed_batches(s: Snapshot) -> tuple[Tensor, Tensor]:
+def fixed_batches(
+    s: Snapshot,
+) -> tuple[Float[Tensor, "member batch m ..."], Int64[Tensor, "member batch m"]]:
     """The first training examples, at every look: x (member, batch, m, …), y (member, batch, m)."""
     m = min(s.batch[1].shape[1], len(s.data.train))
     count = min(BATCHES, len(s.data.train) // m)
@@ -87,35 +90,38 @@ def fixed_batches(s: Snapshot) -> tuple[Tensor, Tensor]:
 
 
 def mean_loss(
-    loss: Loss, params: Tensors, buffers: Tensors, batches: tuple[Tensor, Tensor]
-) -> Tensor:
+    loss: Loss,
+    params: Tensors,
+    buffers: Tensors,
+    batches: tuple[Float[Tensor, "batch m ..."], Int64[Tensor, "batch m"]],
+) -> Float[Tensor, ""]:
     """Mean of one member's loss over batches, x (batch, m, …) and y (batch, m)."""
     losses = [loss(params, buffers, x, y) for x, y in zip(*batches, strict=True)]
     return torch.stack(losses).mean()
 
 
-def lengths(weight: Tensor) -> Tensor:
+def lengths(weight: Float[Tensor, "out *in"]) -> Float[Tensor, " out *ones"]:
     """‖w‖ of each filter of a weight (out, …), shaped to multiply it."""
     return weight.flatten(1).norm(dim=1).view(-1, *[1] * (weight.dim() - 1))
 
 
-def directions(weight: Tensor) -> Tensor:
+def directions(weight: Float[Tensor, "out *in"]) -> Float[Tensor, "out *in"]:
     """w/‖w‖ of each filter of a weight (out, …)."""
     return weight / lengths(weight)
 
 
-def across(unit: Tensor, v: Tensor) -> Tensor:
+def across(unit: Float[Tensor, "out *in"], v: Float[Tensor, "out *in"]) -> Float[Tensor, "out *in"]:
     """What is left of each filter of v (out, …) without its part along that of `unit`."""
     along = (unit * v).flatten(1).sum(1).view(-1, *[1] * (v.dim() - 1))
     return v - along * unit
 
 
-def flat(tensors: Tensors) -> Tensor:
+def flat(tensors: Tensors) -> Float[Tensor, "member n"]:
     """Tensors (member, …) as one (member, n)."""
     return torch.cat([t.flatten(1) for t in tensors.values()], dim=1)
 
 
-def unflat(v: Tensor, like: Tensors) -> Tensors:
+def unflat(v: Float[Tensor, "member n"], like: Tensors) -> Tensors:
     """The parts of v (member, n) in the shapes of `like`."""
     parts = v.split([t[0].numel() for t in like.values()], dim=1)
     return {n: part.view_as(t) for (n, t), part in zip(like.items(), parts, strict=True)}
@@ -130,18 +136,18 @@ class Ritz:
     the directions that count; their sum is ‖Pz‖².
     """
 
-    values: Tensor
-    weights: Tensor
+    values: Float[Tensor, "member step"]
+    weights: Float[Tensor, "member step"]
 
     @property
-    def largest(self) -> Tensor:
+    def largest(self) -> Float[Tensor, " member"]:
         """The largest eigenvalue (member,) among those that have weight."""
         present = self.weights > torch.finfo(self.weights.dtype).eps * self.weights.sum(1)[:, None]
         return self.values.where(present, -torch.inf).amax(1)
 
 
 @once
-def ritz(s: Snapshot, mode: Mode, measure: Measure) -> Ritz:
+def ritz(s: Snapshot, mode: Regime, measure: Measure) -> Ritz:
     """Lanczos' method on the Hessian, from a vector of signs.
 
     The signs are the same for every member, at every look.
@@ -153,7 +159,9 @@ def ritz(s: Snapshot, mode: Mode, measure: Measure) -> Ritz:
 
 
 @torch.no_grad()
-def lanczos(operator: Callable[[Tensor], Tensor], start: Tensor, steps: int) -> Ritz:
+def lanczos(
+    operator: Callable[[Tensor], Tensor], start: Float[Tensor, "member n"], steps: int
+) -> Ritz:
     """`steps` of Lanczos' method for symmetric operators, from `start` (member, n).
 
     Each new vector is made orthogonal to all before it, twice. A member whose vectors span an

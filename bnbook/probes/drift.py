@@ -44,7 +44,9 @@ class MeanDrift(Probe):
         return _by_site(s, self.sites, lambda now, then: (now.mean(1) - then.mean(1)).abs())
 
 
-def wasserstein(now: Tensor, then: Tensor) -> Tensor:
+def wasserstein(
+    now: Float[Tensor, "member n c"], then: Float[Tensor, "member n c"]
+) -> Float[Tensor, "member c"]:
     """1-Wasserstein distance of the samples along dimension 1, (member, N, C) → (member, C)."""
     return (_sorted(now) - _sorted(then)).abs().mean(1)
 

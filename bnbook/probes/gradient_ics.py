@@ -13,7 +13,9 @@ from bnbook.probes.base import Probe, Snapshot, once, probe
 
 
 @once
-def gradient_pairs(s: Snapshot) -> list[tuple[Tensor, Tensor]]:
+def gradient_pairs(
+    s: Snapshot,
+) -> list[tuple[Float[Tensor, "member _"], Float[Tensor, "member _"]]]:
     """(G, G′) of each layer, both (member, …): its weight gradient before and after the layers
     below have taken their coming update, everything else and the batch unchanged.
     """

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.func import functional_call
 
 from bnbook import norms
-from bnbook.jacobian import Kind, Parts, spectra
+from bnbook.jacobian import Derivative, Parts, spectra
 from bnbook.nets import MultilayerPerceptron
 from bnbook.probes.base import Probe, ProbeError, Snapshot, once, probe
 
-KINDS: tuple[Kind, ...] = ("per-example", "batch-sum")
+KINDS: tuple[Derivative, ...] = ("per-example", "batch-sum")
 EXAMPLES = 16
 """Examples of the coming batch whose Jacobians are taken; the whole batch gives the statistics."""
 
@@ -31,8 +31,8 @@ LINEAR = tuple((2 * i + 1) / 80 for i in range(40))
 
 @once
 def layer_spectra(
-    s: Snapshot, layers: tuple[int, ...], kinds: tuple[Kind, ...], examples: int
-) -> list[Tensor]:
+    s: Snapshot, layers: tuple[int, ...], kinds: tuple[Derivative, ...], examples: int
+) -> list[Float[Tensor, "member kind example _"]]:
     """Singular values of each layer in `layers`, (member, kind, examples, k): NaN for a member
     whose network has exploded. Computed once for a snapshot. A network that is not dense is a
     `ProbeError`: the Jacobians of its layers are too large to take at every look.
@@ -48,7 +48,7 @@ def layer_spectra(
 
 @torch.no_grad()
 def _of_member(
-    s: Snapshot, i: int, layers: tuple[int, ...], kinds: tuple[Kind, ...], examples: int
+    s: Snapshot, i: int, layers: tuple[int, ...], kinds: tuple[Derivative, ...], examples: int
 ) -> list[Tensor]:
     """(kind, examples, k) of each layer of one member."""
     state = {name: value[i] for name, value in (s.params | s.buffers).items()}
@@ -69,7 +69,9 @@ def _of_member(
     return found
 
 
-def shares(values: Tensor, edges: Tensor, *, catch: bool) -> Tensor:
+def shares(
+    values: Float[Tensor, "*of n"], edges: Float[Tensor, " edges"], *, catch: bool
+) -> Float[Tensor, "*of edges-1"]:
     """Share of `values` (…, n) in each bin between `edges` (k + 1,): (…, k); NaN stays NaN.
 
     With `catch` the first and the last bin hold what lies beyond them too; without, that is
@@ -95,7 +97,7 @@ class JacobianDensity(Probe):
     given by their middles; the outermost hold what lies beyond them, so nothing is cut off.
     """
 
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[Derivative, ...] = KINDS
     layers: tuple[int, ...] = (0, 1)
     singular_values: tuple[float, ...] = CENTRES
     examples: int = EXAMPLES
@@ -115,7 +117,7 @@ class JacobianHistogram(Probe):
     What lies above 1 is missing, as it is there. For comparison with `jacobian_density`.
     """
 
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[Derivative, ...] = KINDS
     layers: tuple[int, ...] = (0, 1)
     values: tuple[float, ...] = LINEAR
     examples: int = EXAMPLES
@@ -140,7 +142,7 @@ class Isometry(Probe):
     but the mean are 0 for an isometry. Kinds are those of `jacobian_density`.
     """
 
-    kinds: tuple[Kind, ...] = KINDS
+    kinds: tuple[Derivative, ...] = KINDS
     layers: tuple[int, ...] = (0, 1)
     measures: tuple[str, ...] = ("mean", "distance", "log distance", "log spread")
     examples: int = EXAMPLES
@@ -150,7 +152,7 @@ class Isometry(Probe):
         return torch.stack([measured(each.flatten(2)) for each in found], dim=2)
 
 
-def measured(values: Tensor) -> Tensor:
+def measured(values: Float[Tensor, "*of n"]) -> Float[Tensor, "*of 4"]:
     """The four measures of `Isometry` of singular values (…, n): (…, 4)."""
     log = values.clamp(min=FLOOR).log()
     return torch.stack(

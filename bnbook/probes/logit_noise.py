@@ -41,7 +41,7 @@ class LogitNoise(Probe):
         return noise_share(torch.stack(found))
 
 
-def noise_share(logits: Tensor) -> Tensor:
+def noise_share(logits: Float[Tensor, "draw member n classes"]) -> Float[Tensor, " member"]:
     """(member,) from logits (draw, member, example, class)."""
     noise = logits.var(0).mean((1, 2))
     whole = logits.mean(0).var(1).mean(1) + noise * (1 - 1 / len(logits))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 from bnbook.nets import Trace
@@ -35,7 +35,7 @@ class NonGaussianity(Probe):
         return torch.stack([from_gaussian(h).nanmean(1) for h in getattr(trace, name)], dim=1)
 
 
-def from_gaussian(samples: Tensor) -> Tensor:
+def from_gaussian(samples: Float[Tensor, "member n c"]) -> Float[Tensor, "member c"]:
     """W₁ from N(0, 1) of samples (member, N, C), each C standardised: (member, C).
 
     W₁ = ∫|F_n⁻¹(p) − Φ⁻¹(p)|dp over N bins of probability 1/N, in each of which the empirical
@@ -50,7 +50,7 @@ def from_gaussian(samples: Tensor) -> Tensor:
     return (ranked - expected[None, :, None]).abs().mean(1)
 
 
-def gaussian_bins(count: int) -> Tensor:
+def gaussian_bins(count: int) -> Float64[Tensor, " count"]:
     """Mean of N(0, 1) within each of `count` bins of equal probability, in float64.
 
     Between quantiles a and b it is count·(φ(a) − φ(b)), with φ the density.

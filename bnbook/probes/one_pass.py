@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from bnbook import norms
@@ -23,12 +24,12 @@ class Pass:
     """
 
     trace: Trace
-    signals: tuple[Tensor, ...]
-    outputs: tuple[Tensor, ...]
-    weights: tuple[Tensor, ...]
+    signals: tuple[Float[Tensor, "_ _ ..."], ...]
+    outputs: tuple[Float[Tensor, "_ _ ..."], ...]
+    weights: tuple[Float[Tensor, "_ _ ..."], ...]
 
 
-def one_pass(net: Network, x: Tensor, y: Tensor) -> Pass:
+def one_pass(net: Network, x: Float[Tensor, "m ..."], y: Int64[Tensor, " m"]) -> Pass:
     """The pass with batch statistics, of the mean cross-entropy; nothing is updated."""
     with norms.using(net, "batch"):
         trace = net(x, trace=True)
@@ -40,7 +41,7 @@ def one_pass(net: Network, x: Tensor, y: Tensor) -> Pass:
     return Pass(trace, found[:depth], found[depth : 2 * depth], found[2 * depth :])
 
 
-def growth(signals: tuple[Tensor, ...], layers: slice) -> float:
+def growth(signals: tuple[Float[Tensor, "_ _ ..."], ...], layers: slice) -> float:
     """Mean factor by which ‖∂L/∂z_ℓ‖² grows with each layer it goes *down*, over `layers`.
 
     The geometric mean of r_ℓ = ‖∂L/∂z_ℓ‖²/‖∂L/∂z_{ℓ+1}‖². Source: yang2019mean.
@@ -49,11 +50,11 @@ def growth(signals: tuple[Tensor, ...], layers: slice) -> float:
     return float(torch.exp((logs[0] - logs[-1]) / (len(logs) - 1)))
 
 
-def squared_mean(h: Tensor) -> float:
+def squared_mean(h: Float[Tensor, "m c"]) -> float:
     """Mean over channels of the squared mean over the batch, h (m, C). Source: de2020batch."""
     return float(h.double().mean(0).square().mean())
 
 
-def channel_variance(h: Tensor) -> float:
+def channel_variance(h: Float[Tensor, "m c"]) -> float:
     """Mean over channels of the variance over the batch, h (m, C). Source: de2020batch."""
     return float(h.double().var(0, correction=0).mean())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Float64
 from sklearn.metrics import auc, roc_curve
 from torch import Tensor
 from torch.func import functional_call, vmap
@@ -21,7 +21,7 @@ CHUNK = 4096
 
 
 @once
-def probabilities(s: Snapshot) -> Tensor:
+def probabilities(s: Snapshot) -> Float64[Tensor, "member n classes"]:
     """Softmax (member, N, class) in float64 of every test example, by running statistics."""
 
     def forward(params: Tensors, buffers: Tensors, x: Tensor) -> Tensor:
@@ -36,7 +36,9 @@ def probabilities(s: Snapshot) -> Tensor:
 
 
 @once
-def areas_and_curves(s: Snapshot) -> tuple[Tensor, Tensor]:
+def areas_and_curves(
+    s: Snapshot,
+) -> tuple[Float64[Tensor, "member classes"], Float64[Tensor, "member classes rates"]]:
     """Area (member, class) under the ROC curve, and the curve (member, class, len(GRID))."""
     y, scores = s.data.test.labels.cpu().numpy(), probabilities(s).nan_to_num(0).cpu().numpy()
     members, _, classes = scores.shape
@@ -46,7 +48,9 @@ def areas_and_curves(s: Snapshot) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(areas), torch.from_numpy(curves)
 
 
-def area_and_curve(positive: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray]:
+def area_and_curve(
+    positive: Bool[np.ndarray, " n"], score: Float64[np.ndarray, " n"]
+) -> tuple[float, Float64[np.ndarray, " rates"]]:
     """The area under the ROC curve, and the true positive rates at `GRID`.
 
     Both are NaN where all examples are positive, or none is.

@@ -11,7 +11,7 @@ from torch import Tensor
 from bnbook.probes.base import Probe, Snapshot, probe
 
 
-def effective_rank(h: Tensor) -> Tensor:
+def effective_rank(h: Float[Tensor, "*of m d"]) -> Float[Tensor, "*of"]:
     """tr(C)²/‖C‖²_F of C = HᵀH, H (…, m, d): between 1, all examples on one line, and min(m, d).
 
     It counts directions by their weight: k equal directions give k. Source: daneshmand2020batch,
@@ -22,13 +22,13 @@ def effective_rank(h: Tensor) -> Tensor:
     return trace.square() / gram.square().sum((-2, -1))
 
 
-def stable_rank(h: Tensor) -> Tensor:
+def stable_rank(h: Float[Tensor, "*of m d"]) -> Float[Tensor, "*of"]:
     """‖H‖²_F/‖H‖² of H (…, m, d): the squared singular values' sum over the largest of them."""
     eigenvalues = torch.linalg.eigvalsh(_gram(h))
     return eigenvalues.sum(-1) / eigenvalues[..., -1]
 
 
-def orthogonality_gap(h: Tensor) -> Tensor:
+def orthogonality_gap(h: Float[Tensor, "*of m d"]) -> Float[Tensor, "*of"]:
     """‖HHᵀ/‖H‖²_F − I/m‖_F for m examples in the rows of H (…, m, d): 0 if they are orthogonal.
 
     Its square is 1/r − 1/m with r = `effective_rank`. Source: daneshmand2021batch.

@@ -13,7 +13,7 @@ from torch.func import grad, jvp
 from bnbook.nets.members import over_members
 from bnbook.probes.base import Probe, Snapshot, Tensors, probe
 from bnbook.probes.curvature import MEASURES, Measure, ritz
-from bnbook.probes.walk import MODES, Mode, gradient_and_loss, in_each_mode, loss_in, norm
+from bnbook.probes.walk import MODES, Regime, gradient_and_loss, in_each_mode, loss_in, norm
 
 SMALLEST = 1e-2
 WIDTH = 0.4
@@ -33,11 +33,11 @@ class Sharpness(Probe):
     whose Hessian it is. By Lanczos' method from a vector of signs.
     """
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
     measures: tuple[Measure, ...] = MEASURES
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode measure"]:
-        def largest(mode: Mode) -> Tensor:
+        def largest(mode: Regime) -> Tensor:
             return torch.stack([ritz(s, mode, m).largest for m in self.measures], dim=1)
 
         return in_each_mode(s, largest)
@@ -51,11 +51,11 @@ class HessianTrace(Probe):
     Dimensions as for `Sharpness`.
     """
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
     measures: tuple[Measure, ...] = MEASURES
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode measure"]:
-        def trace(mode: Mode) -> Tensor:
+        def trace(mode: Regime) -> Tensor:
             seen = [ritz(s, mode, m) for m in self.measures]
             return torch.stack([(r.values * r.weights).sum(1) for r in seen], dim=1)
 
@@ -87,7 +87,7 @@ class SpectralDensity(Probe):
         return (bells * share[:, None, :]).sum(2).to(seen.values.dtype)
 
 
-def on_scale(eigenvalues: Tensor) -> Tensor:
+def on_scale(eigenvalues: Float[Tensor, "*of"]) -> Float[Tensor, "*of"]:
     """t = asinh(λ/SMALLEST)."""
     return torch.asinh(eigenvalues / SMALLEST)
 
@@ -97,10 +97,10 @@ def on_scale(eigenvalues: Tensor) -> Tensor:
 class DirectionalSharpness(Probe):
     """gᵀHg/‖g‖², the curvature along the gradient, both of the coming batch."""
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
-        def along(mode: Mode) -> Tensor:
+        def along(mode: Regime) -> Tensor:
             loss = loss_in(s, mode)
 
             def response(

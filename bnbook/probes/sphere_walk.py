@@ -20,7 +20,7 @@ from torch.func import vmap
 from bnbook.nets.members import gradients_of, over_members
 from bnbook.probes.base import Probe, Snapshot, Tensors, once, probe
 from bnbook.probes.curvature import across, directions, lengths
-from bnbook.probes.walk import MODES, Mode, gradient_and_loss, in_each_mode, loss_in, norm
+from bnbook.probes.walk import MODES, Regime, gradient_and_loss, in_each_mode, loss_in, norm
 
 RELATIVE = (0.01, 0.02, 0.04, 0.08)
 """Steps ‖Δw‖/‖w‖ of the walk: about those of the first updates of the networks of the book."""
@@ -37,8 +37,8 @@ class Rotation:
     changes   ‖v there − v here‖
     """
 
-    losses: Tensor
-    changes: Tensor
+    losses: Float[Tensor, "member step"]
+    changes: Float[Tensor, "member step"]
 
 
 def turned(params: Tensors, v: Tensors, step: float) -> Tensors:
@@ -56,7 +56,7 @@ def tangent(names: tuple[str, ...], params: Tensors, g: Tensors) -> Tensors:
 
 
 @once
-def rotation(s: Snapshot, mode: Mode, steps: tuple[float, ...]) -> Rotation:
+def rotation(s: Snapshot, mode: Regime, steps: tuple[float, ...]) -> Rotation:
     """What is met at each of `steps`, on the coming batch."""
     by_direction = vmap(partial(tangent, tuple(s.weight_names[:-1])))
     gradients = gradients_of(s.net, loss_in(s, mode))
@@ -77,11 +77,11 @@ def rotation(s: Snapshot, mode: Mode, steps: tuple[float, ...]) -> Rotation:
 class SphereVariation(Probe):
     """max − min of the loss over relative `steps` of the filters, on the coming batch."""
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
     steps: tuple[float, ...] = RELATIVE
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
-        def variation(mode: Mode) -> Tensor:
+        def variation(mode: Regime) -> Tensor:
             losses = rotation(s, mode, self.steps).losses
             return losses.amax(1) - losses.amin(1)
 
@@ -93,7 +93,7 @@ class SphereVariation(Probe):
 class SphereChange(Probe):
     """The largest change of the gradient by the filters' directions over relative `steps`."""
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
     steps: tuple[float, ...] = RELATIVE
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
@@ -111,13 +111,13 @@ class SphereSmoothness(Probe):
     loss, and the same for w and for a·w.
     """
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
     steps: tuple[float, ...] = RELATIVE
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
         filters = sum(s.params[name].shape[1] for name in s.weight_names[:-1])
 
-        def largest(mode: Mode) -> Tensor:
+        def largest(mode: Regime) -> Tensor:
             changes = rotation(s, mode, self.steps).changes
             ways = changes.new_tensor(self.steps) * filters**0.5
             return (changes / ways).amax(1)
@@ -133,11 +133,11 @@ class SphereRelativeLoss(Probe):
     A loss that is not finite is given as infinity.
     """
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
     turns: tuple[float, ...] = FAR
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode turn"]:
-        def relative(mode: Mode) -> Tensor:
+        def relative(mode: Regime) -> Tensor:
             by_direction = vmap(partial(tangent, tuple(s.weight_names[:-1])))
             g, here = gradient_and_loss(s, mode)
             v = by_direction(s.params, g)

@@ -27,7 +27,9 @@ class VarianceShift(Probe):
         return torch.stack([variance_ratio(*pair) for pair in pairs], dim=1)
 
 
-def variance_ratio(one: Tensor, other: Tensor) -> Tensor:
+def variance_ratio(
+    one: Float[Tensor, "member n c"], other: Float[Tensor, "member n_other c"]
+) -> Float[Tensor, " member"]:
     """exp of the mean over units of log Var(one)/Var(other); both (member, N, C)."""
     above, below = one.var(1, correction=0), other.var(1, correction=0)
     varies = (above > 1e-12) & (below > 1e-12)

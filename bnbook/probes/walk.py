@@ -13,20 +13,19 @@ from torch import Tensor
 from torch.func import functional_call
 
 from bnbook import norms
-from bnbook.nets.members import gradients_of, over_members
+from bnbook.nets.members import Loss, gradients_of, over_members
 from bnbook.probes.accuracy import keeps_statistics
 from bnbook.probes.base import Probe, Snapshot, Tensors, once, probe
 
-Mode = Literal["training", "evaluation"]
-MODES: tuple[Mode, ...] = ("training", "evaluation")
+Regime = Literal["training", "evaluation"]
+MODES: tuple[Regime, ...] = ("training", "evaluation")
 """Two functions of the same weights: by the statistics of the batch, by the running ones."""
 
 MULTIPLES = (0.5, 1.0, 2.0, 4.0)
 STEP_SIZES = tuple(10 ** (k / 2) for k in range(-6, 5))
-Loss = Callable[[Tensors, Tensors, Tensor, Tensor], Tensor]
 
 
-def loss_in(s: Snapshot, mode: Mode) -> Loss:
+def loss_in(s: Snapshot, mode: Regime) -> Loss:
     """One member's mean cross-entropy in `mode`, as a function of (params, buffers, x, y)."""
     if mode == "training" or not keeps_statistics(s):
         return s.loss
@@ -39,27 +38,27 @@ def loss_in(s: Snapshot, mode: Mode) -> Loss:
 
 
 def in_each_mode(
-    s: Snapshot, measure: Callable[[Mode], Tensor], modes: tuple[Mode, ...] = MODES
-) -> Tensor:
+    s: Snapshot, measure: Callable[[Regime], Tensor], modes: tuple[Regime, ...] = MODES
+) -> Float[Tensor, "member mode ..."]:
     """(member, mode, …) of `measure(mode)`, which is called once where the modes are one."""
     if not keeps_statistics(s):
         return torch.stack([measure("training")] * len(modes), dim=1)
     return torch.stack([measure(mode) for mode in modes], dim=1)
 
 
-def norm(tensors: Tensors) -> Tensor:
+def norm(tensors: Tensors) -> Float[Tensor, " member"]:
     """Euclidean norm (member,) of all tensors of a member together."""
     return torch.stack([t.flatten(1).square().sum(1) for t in tensors.values()]).sum(0).sqrt()
 
 
-def downhill(s: Snapshot, g: Tensors, length: Tensor | float) -> Tensors:
+def downhill(s: Snapshot, g: Tensors, length: Float[Tensor, " member"] | float) -> Tensors:
     """θ − α·g for α = `length`, a number or (member,)."""
     by = torch.as_tensor(length, dtype=s.batch[0].dtype, device=s.batch[0].device).expand(s.members)
     return {n: p - by.view(-1, *[1] * (p.dim() - 1)) * g[n] for n, p in s.params.items()}
 
 
 @once
-def gradient_and_loss(s: Snapshot, mode: Mode) -> tuple[Tensors, Tensor]:
+def gradient_and_loss(s: Snapshot, mode: Regime) -> tuple[Tensors, Float[Tensor, " member"]]:
     """∇L and L (member,) of the coming batch in `mode`, at the present parameters."""
     if mode == "training":
         return s.gradients_and_losses
@@ -76,14 +75,14 @@ class Walk:
     lengths    ‖αg‖
     """
 
-    losses: Tensor
-    changes: Tensor
-    sums: Tensor
-    lengths: Tensor
+    losses: Float[Tensor, "member multiple"]
+    changes: Float[Tensor, "member multiple"]
+    sums: Float[Tensor, "member multiple"]
+    lengths: Float[Tensor, "member multiple"]
 
 
 @once
-def walk(s: Snapshot, mode: Mode, multiples: tuple[float, ...]) -> Walk:
+def walk(s: Snapshot, mode: Regime, multiples: tuple[float, ...]) -> Walk:
     """Steps of α = each of `multiples` × the member's learning rate, on the coming batch."""
     g, _ = gradient_and_loss(s, mode)
     there = gradients_of(s.net, loss_in(s, mode))
@@ -108,11 +107,11 @@ class LossVariation(Probe):
     that of evaluation, with the running statistics, and its own gradient.
     """
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
     multiples: tuple[float, ...] = MULTIPLES
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
-        def variation(mode: Mode) -> Tensor:
+        def variation(mode: Regime) -> Tensor:
             losses = walk(s, mode, self.multiples).losses
             return losses.amax(1) - losses.amin(1)
 
@@ -128,7 +127,7 @@ class GradientChange(Probe):
     size enters. `EffectiveSmoothness` divides it by the way gone.
     """
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
     multiples: tuple[float, ...] = MULTIPLES
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode multiple"]:
@@ -143,7 +142,7 @@ class GradientSum(Probe):
     Kept to show what it says: on a flat stretch of the loss it is 2‖g‖.
     """
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
     multiples: tuple[float, ...] = MULTIPLES
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode multiple"]:
@@ -159,11 +158,11 @@ class EffectiveSmoothness(Probe):
     ‖Ag‖/‖g‖ for every α.
     """
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
     multiples: tuple[float, ...] = MULTIPLES
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode"]:
-        def largest(mode: Mode) -> Tensor:
+        def largest(mode: Regime) -> Tensor:
             found = walk(s, mode, self.multiples)
             return (found.changes / found.lengths).amax(1)
 
@@ -179,12 +178,12 @@ class RelativeLoss(Probe):
     as infinity.
     """
 
-    modes: tuple[Mode, ...] = MODES
+    modes: tuple[Regime, ...] = MODES
     step_sizes: tuple[float, ...] = STEP_SIZES
 
     def __call__(self, s: Snapshot) -> Float[Tensor, "member mode step_size"]:
         @torch.no_grad()
-        def relative(mode: Mode) -> Tensor:
+        def relative(mode: Regime) -> Tensor:
             g, here = gradient_and_loss(s, mode)
             there = over_members(s.net, loss_in(s, mode), (0, 0, 0, 0))
             losses = [there(downhill(s, g, a), s.buffers, *s.batch) for a in self.step_sizes]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 from scipy.stats import binom
@@ -113,7 +114,7 @@ def is_skewed(values: ArrayLike) -> bool:
     return bool(kept.size > 2 and np.ptp(kept) > 0 and abs(skewness(kept)) > SKEWED)
 
 
-def skewness(values: Cells) -> Cells:
+def skewness(values: Float64[np.ndarray, "*of n"]) -> Float64[np.ndarray, "*of"]:
     """m₃/m₂^{3/2} of samples (…, n) along their last axis; 0 where all values are equal."""
     return np.asarray((_standard(values) ** 3).mean(-1))
 
@@ -145,7 +146,7 @@ def bootstrap_t(values: ArrayLike, level: float = LEVEL) -> tuple[float, float]:
     return mean - float(high) * error, mean - float(low) * error
 
 
-def resampled_t(values: Cells) -> Cells:
+def resampled_t(values: Float64[np.ndarray, "*of n"]) -> Float64[np.ndarray, "*of resample"]:
     """t of resamples of `values` (…, n), along a last axis, sorted: (…, 2·RESAMPLES)."""
     ordered = _standard(np.sort(values, axis=-1))
     n = ordered.shape[-1]

@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float64
 
 from bnbook.stats.effects import StatsError
 from bnbook.stats.verdicts import ALPHA, Decision, Verdict, decide
@@ -86,7 +86,7 @@ def _worded(found: set[Verdict]) -> Verdict:
 
 
 def contrasts(
-    strata: Mapping[str, NDArray[np.float64]], matters: float
+    strata: Mapping[str, Float64[np.ndarray, " n"]], matters: float
 ) -> dict[tuple[str, str], Decision]:
     """Each pair of strata, values (n,) by seed: the verdict on their difference within a seed.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
+from jaxtyping import Float64
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
@@ -114,7 +115,7 @@ def evidence(
     return {"supported": above(matters), "negligible": inside, "reversed": below(0.0)}
 
 
-def p_above(low: Cells, bound: float, centre: Centre = "mean") -> float:
+def p_above(low: Float64[np.ndarray, " n"], bound: float, centre: Centre = "mean") -> float:
     """One-sided p-value that the centre of all seeds lies above `bound`; every test must agree.
 
     The mean by Student's t, and by the bootstrap-t too where the values are skewed. Where a seed
@@ -130,7 +131,7 @@ def p_above(low: Cells, bound: float, centre: Centre = "mean") -> float:
     return max(by_mean, signs) if finite.size < low.size else by_mean
 
 
-def mean_above(values: Cells, bound: float) -> Cells:
+def mean_above(values: Float64[np.ndarray, "*of n"], bound: float) -> Float64[np.ndarray, "*of"]:
     """One-sided p-values, (k,), that the means of k samples (k, n) lie above `bound`.
 
     By Student's t, and where a sample is skewed by the larger of that and the bootstrap-t's.
@@ -141,12 +142,12 @@ def mean_above(values: Cells, bound: float) -> Cells:
     return p
 
 
-def student_p(values: Cells, bound: float) -> Cells:
+def student_p(values: Float64[np.ndarray, "*of n"], bound: float) -> Float64[np.ndarray, "*of"]:
     """The p-values by Student's t-test."""
     return np.asarray(stdtr(values.shape[-1] - 1, -_t(values, bound)))
 
 
-def bootstrap_p(values: Cells, bound: float) -> Cells:
+def bootstrap_p(values: Float64[np.ndarray, "*of n"], bound: float) -> Float64[np.ndarray, "*of"]:
     """The p-values by the bootstrap-t: the share of resampled t that reach the sample's own."""
     found = np.ones(values.shape[:-1])
     for part in np.array_split(np.arange(len(values)), len(values) // 256 + 1):  # for memory

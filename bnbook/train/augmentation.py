@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.counter import hashed, uniform
@@ -33,7 +34,9 @@ class FlipAndCrop:
         if self.padding < 0:
             raise PlanError(f"padding is {self.padding}; it is a number of pixels, 0 or more")
 
-    def __call__(self, x: Tensor, seeds: Sequence[int], step: int) -> Tensor:
+    def __call__(
+        self, x: Float[Tensor, "member m *image"], seeds: Sequence[int], step: int
+    ) -> Float[Tensor, "member m *image"]:
         """x (member, m, C, H, W) → the same shape; `seeds` has one for each member."""
         if x.dim() != 5:
             raise PlanError(f"FlipAndCrop takes images (member, m, C, H, W), not {tuple(x.shape)}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from bnbook.streams import stream
@@ -17,7 +18,9 @@ from bnbook.train.errors import PlanError
 class Sampler(Protocol):
     """A frozen dataclass that orders the examples of one epoch."""
 
-    def __call__(self, labels: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
+    def __call__(
+        self, labels: Int64[Tensor, " n"], batch_size: int, generator: torch.Generator
+    ) -> Int64[Tensor, " ordered"]:
         """Indices of examples, (batches·m,): every m in a row are a batch."""
 
 
@@ -25,7 +28,9 @@ class Sampler(Protocol):
 class Shuffled:
     """All examples in random order; the few that do not fill a batch are left out."""
 
-    def __call__(self, labels: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
+    def __call__(
+        self, labels: Int64[Tensor, " n"], batch_size: int, generator: torch.Generator
+    ) -> Int64[Tensor, " ordered"]:
         full = len(labels) // batch_size * batch_size
         return torch.randperm(len(labels), generator=generator)[:full]
 
@@ -46,7 +51,9 @@ class FewClasses:
         if self.classes < 1:
             raise PlanError(f"{self}: a batch holds 1 class or more")
 
-    def __call__(self, labels: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
+    def __call__(
+        self, labels: Int64[Tensor, " n"], batch_size: int, generator: torch.Generator
+    ) -> Int64[Tensor, " ordered"]:
         known = labels.unique().tolist()
         if self.classes > len(known):
             raise PlanError(f"{self}: the training set has only {len(known)} classes")
@@ -89,7 +96,9 @@ class Sequences:
 
     length: int
 
-    def __call__(self, labels: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
+    def __call__(
+        self, labels: Int64[Tensor, " n"], batch_size: int, generator: torch.Generator
+    ) -> Int64[Tensor, " ordered"]:
         if self.length < 1 or batch_size % self.length or len(labels) % self.length:
             raise PlanError(
                 f"{self}: a batch of {batch_size} and a training set of {len(labels)} do not both "
@@ -104,7 +113,9 @@ class Sequences:
 class Augmentation(Protocol):
     """A frozen dataclass that changes the examples of a batch, afresh at every step."""
 
-    def __call__(self, x: Tensor, seeds: Sequence[int], step: int) -> Tensor:
+    def __call__(
+        self, x: Float[Tensor, "member m *image"], seeds: Sequence[int], step: int
+    ) -> Float[Tensor, "member m *image"]:
         """x (member, m, C, H, W), changed by random numbers that seed and step decide."""
 
 
@@ -118,7 +129,7 @@ class Batches:
 
     def __init__(
         self,
-        labels: Tensor,
+        labels: Int64[Tensor, "*member n"],
         batch_size: int,
         seeds: Sequence[int],
         sampler: Sampler | None = None,
@@ -134,7 +145,7 @@ class Batches:
         self._order = self._ordered(0)
         self.per_epoch = self._order.shape[1] // batch_size
 
-    def __getitem__(self, step: int) -> Tensor:
+    def __getitem__(self, step: int) -> Int64[Tensor, "member m"]:
         """Indices (member, m) of the batches of `step`, counted from 0."""
         epoch, within = divmod(step, self.per_epoch)
         if epoch != self._epoch:

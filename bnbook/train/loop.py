@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import xarray as xr
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook import data
@@ -66,9 +67,9 @@ def train(group: Group, *, device: str = "cpu", progress: Progress | None = None
 def labelled(
     members: Sequence[Member],
     probes: Sequence[Probe],
-    seen: dict[str, list[Tensor]],
+    seen: dict[str, list[Float[Tensor, "member ..."]]],
     looks: Sequence[int],
-    diverged_at: Tensor,
+    diverged_at: Float[Tensor, " member"],
     updates: int,
 ) -> xr.Dataset:
     """What probes saw of members at some steps, (arm, seed, step, …), NaN after they diverged.

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.func import functional_call, stack_module_state
 
@@ -78,11 +79,11 @@ class Population:
         return F.cross_entropy(functional_call(self.net, (params, buffers), (x,)), y)
 
     @property
-    def learning_rate(self) -> Tensor:
+    def learning_rate(self) -> Float[Tensor, " member"]:
         """Learning rates (member,) of the coming step."""
         return self.base_rate * self.schedule(self.steps_taken / self.steps)
 
-    def next_batch(self) -> tuple[Tensor, Tensor]:
+    def next_batch(self) -> tuple[Float[Tensor, "member m ..."], Int64[Tensor, "member m"]]:
         """The batches of the coming step: x (member, m, …) and y (member, m)."""
         chosen = self.batches[self.steps_taken].to(self.data.train.rows.device)
         x, y = self.data.train[chosen]
@@ -91,7 +92,7 @@ class Population:
             x = self.augmentation(x, self.batches.seeds, self.steps_taken)
         return x, y
 
-    def step(self) -> Tensor:
+    def step(self) -> Float[Tensor, " member"]:
         """One update of every member; returns the losses (member,) before it."""
         x, y = self.next_batch()
         self.net.train()

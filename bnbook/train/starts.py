@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 from bnbook import norms
@@ -74,7 +75,7 @@ class TakeReference:
         net.reference.copy_(chosen(train, len(net.reference), seed))
 
 
-def chosen(train: Split, examples: int, seed: int) -> Tensor:
+def chosen(train: Split, examples: int, seed: int) -> Float32[Tensor, "chosen ..."]:
     """So many training examples, without repetition, that the seed picks."""
     if examples > len(train.y):
         raise PlanError(f"{examples} examples, but the training set holds {len(train.y)}")

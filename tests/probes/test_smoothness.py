@@ -19,7 +19,7 @@ from bnbook.norms.running import RunningNorm
 from bnbook.probes.curvature import Measure, curvature, fixed_batches, lanczos
 from bnbook.probes.sharpness import EIGENVALUES, SMALLEST, WIDTH
 from bnbook.probes.slices import filter_normalised
-from bnbook.probes.walk import MULTIPLES, STEP_SIZES, Mode
+from bnbook.probes.walk import MULTIPLES, STEP_SIZES, Regime
 from tests.probes.test_probes import configured, looked_at, member
 
 LANCZOS = 5e-3  # what twenty steps leave of the largest eigenvalue's error
@@ -202,7 +202,7 @@ def brute_hessian(s: probes.Snapshot, i: int, mode: norms.Mode, sphere: bool) ->
 @pytest.mark.parametrize("mode", ["training", "evaluation"])
 @pytest.mark.parametrize("measure", ["raw", "sphere"])
 def test_the_operator_is_the_hessian_of_brute_force(
-    norm: str, mode: Mode, measure: Measure
+    norm: str, mode: Regime, measure: Measure
 ) -> None:
     s = looked_at(norm)
     operator = curvature(s, mode, measure)

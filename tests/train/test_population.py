@@ -130,7 +130,7 @@ def test_initial_weights_do_not_depend_on_the_normaliser(norm: str) -> None:
 
 
 def test_an_epoch_shows_each_example_once_and_no_two_epochs_agree() -> None:
-    batches = Batches(torch.zeros(20), 5, [1])
+    batches = Batches(torch.zeros(20, dtype=torch.int64), 5, [1])
     first = torch.cat([batches[i] for i in range(4)], dim=1)
     second = torch.cat([batches[i] for i in range(4, 8)], dim=1)
     assert first.sort().values.tolist() == [list(range(20))]
@@ -139,10 +139,10 @@ def test_an_epoch_shows_each_example_once_and_no_two_epochs_agree() -> None:
 
 
 def test_batches_of_a_step_do_not_depend_on_what_was_asked_before() -> None:
-    batches = Batches(torch.zeros(23), 5, [1, 4])
+    batches = Batches(torch.zeros(23, dtype=torch.int64), 5, [1, 4])
     late = batches[11].clone()
     batches[2]
-    assert torch.equal(late, Batches(torch.zeros(23), 5, [1, 4])[11])
+    assert torch.equal(late, Batches(torch.zeros(23, dtype=torch.int64), 5, [1, 4])[11])
 
 
 def test_a_batch_larger_than_the_training_set_is_refused() -> None:
