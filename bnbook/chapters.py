@@ -71,7 +71,7 @@ class ChapterError(ValueError):
 
 
 @dataclass(frozen=True)
-class Member:
+class Declared:
     """Anything that a chapter declares: it has an id such as shift-1, unique among its kind."""
 
     id: str
@@ -81,7 +81,7 @@ class Member:
             raise ChapterError(f"id {self.id!r}: use lower-case words and hyphens, as in shift-1")
 
 
-M = TypeVar("M", bound=Member)
+M = TypeVar("M", bound=Declared)
 
 
 @dataclass(frozen=True)

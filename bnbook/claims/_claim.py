@@ -9,7 +9,7 @@ from typing import get_args
 
 import xarray as xr
 
-from bnbook.chapters import Member
+from bnbook.chapters import Declared
 from bnbook.stats import Kind, Quantifier
 from bnbook.stats.effects import BOUND
 from bnbook.stats.verdicts import Centre
@@ -21,7 +21,7 @@ class ClaimError(ValueError):
 
 
 @dataclass(frozen=True)
-class Claim(Member):
+class Claim(Declared):
     """One sentence, its source, and the statistic that decides it.
 
     `statistic` takes the record of `experiment` to one number per seed, dimension "seed" (and

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
-from bnbook.chapters import Member
+from bnbook.chapters import Declared
 from bnbook.exercises._answers import Answer, Unusable
 from bnbook.exercises._words import brief, described
 
@@ -23,7 +23,7 @@ class ExerciseError(ValueError):
 
 
 @dataclass(frozen=True)
-class Exercise(Member):
+class Exercise(Declared):
     """A question of the book that a reader can have checked.
 
     `id` is ex-TOPIC-NUMBER, with the number that the page shows, as in ex-shift-3. `answer` says

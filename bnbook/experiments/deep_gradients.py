@@ -31,7 +31,7 @@ class Deep:
     """One batch of digits through networks of `layers` hidden layers, no step taken.
 
     `gains` multiply He's weights, N(0, 2/fan-in), of the hidden layers and not of the head; √½ of
-    it is Glorot's in layers of one width.
+    it is Glorot's in layers of one width. `eps` is BN's ε.
     """
 
     data: str = "mnist-5k"
@@ -39,6 +39,7 @@ class Deep:
     layers: int = 50
     batch_size: int = 64
     gains: tuple[float, ...] = (0.5, math.sqrt(0.5), 1.0, math.sqrt(2), 2.0)
+    eps: float = 1e-5
 
 
 def measure(settings: Deep, seed: int) -> xr.Dataset:
@@ -55,7 +56,8 @@ def measure(settings: Deep, seed: int) -> xr.Dataset:
     for i, arm in enumerate(ARMS):
         for j, gain in enumerate(settings.gains):
             widths = (settings.width,) * settings.layers
-            spec = MLP(widths, arm["activation"], arm["norm"], init_scale=gain)
+            options = (("eps", settings.eps),) if arm["norm"] == "batch" else ()
+            spec = MLP(widths, arm["activation"], arm["norm"], options, init_scale=gain)
             net = spec.build(tuple(x.shape[1:]), 10, seed).double()
             net.head.weight.data /= gain
             seen = one_pass(net, x, y)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from bnbook.train.errors import PlanError
 
 Tensors = dict[str, Tensor]
 """Parameters or gradients by name; dimension 0 of each is the member."""
+Rates = Float[Tensor, " member"]
+"""A learning rate for each member."""
 
 
 @runtime_checkable
@@ -23,7 +27,7 @@ class Optimizer(Protocol):
         """What the rule remembers between steps, before the first one."""
 
     def step(
-        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Tensor
+        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Rates
     ) -> None:
         """Update params and state in place; grads may be overwritten."""
 
@@ -42,7 +46,7 @@ class SGD:
 
     @torch.no_grad()
     def step(
-        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Tensor
+        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Rates
     ) -> None:
         for name, p in params.items():
             update = grads[name]
@@ -71,7 +75,7 @@ class Adam:
 
     @torch.no_grad()
     def step(
-        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Tensor
+        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Rates
     ) -> None:
         state["count"]["steps"] += 1
         steps = float(state["count"]["steps"])
@@ -107,7 +111,7 @@ class AdamW:
 
     @torch.no_grad()
     def step(
-        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Tensor
+        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Rates
     ) -> None:
         for p in params.values():
             p.mul_(1 - self.weight_decay * per_member(learning_rate, p))
@@ -115,62 +119,67 @@ class AdamW:
 
 
 @dataclass(frozen=True)
-class Clipped:
+class Clipping(ABC):
+    """A rule whose gradients are made shorter before each step."""
+
+    rule: Optimizer
+
+    def init(self, params: Tensors) -> dict[str, Tensors]:
+        return self.rule.init(params)
+
+    @torch.no_grad()
+    def step(
+        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Rates
+    ) -> None:
+        self.clip(params, grads)
+        self.rule.step(params, grads, state, learning_rate)
+
+    @abstractmethod
+    def clip(self, params: Tensors, grads: Tensors) -> None:
+        """Shorten grads in place."""
+
+
+@dataclass(frozen=True)
+class Clipped(Clipping):
     """A rule whose gradient, of all of a member's parameters together, is at most `norm` long.
 
     g ← g·min(1, norm/(‖g‖ + 10⁻⁶)), as `torch.nn.utils.clip_grad_norm_`.
     Source: pascanu2013difficulty.
     """
 
-    rule: Optimizer
     norm: float = 1.0
 
     def __post_init__(self) -> None:
         _positive("norm", self.norm)
 
-    def init(self, params: Tensors) -> dict[str, Tensors]:
-        return self.rule.init(params)
-
-    @torch.no_grad()
-    def step(
-        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Tensor
-    ) -> None:
+    def clip(self, params: Tensors, grads: Tensors) -> None:
         squares = [g.flatten(1).square().sum(1) for g in grads.values()]
         length = torch.stack(squares).sum(0).sqrt()
         factor = (self.norm / (length + 1e-6)).clamp(max=1)
         for g in grads.values():
             g.mul_(per_member(factor, g))
-        self.rule.step(params, grads, state, learning_rate)
 
 
 @dataclass(frozen=True)
-class AdaptivelyClipped:
+class AdaptivelyClipped(Clipping):
     """A rule whose gradient of each filter is at most `ratio` times as long as the filter.
 
     G_o ← G_o·min(1, ratio·max(‖W_o‖, 10⁻³)/‖G_o‖) for every row or filter o of a weight with two
     dimensions or more, the head excepted; what has fewer is not clipped. Source: brock2021high.
     """
 
-    rule: Optimizer
     ratio: float = 0.01
 
     def __post_init__(self) -> None:
         _positive("ratio", self.ratio)
 
-    def init(self, params: Tensors) -> dict[str, Tensors]:
-        return self.rule.init(params)
-
-    @torch.no_grad()
-    def step(
-        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Tensor
-    ) -> None:
+    def clip(self, params: Tensors, grads: Tensors) -> None:
         for name, p in params.items():
             if p.dim() < 3 or name.startswith("head"):
                 continue
             longest = self.ratio * filter_lengths(p).clamp(min=1e-3)
             factor = (longest / filter_lengths(grads[name]).clamp(min=1e-12)).clamp(max=1)
             grads[name].mul_(_per_filter(factor, p))
-        self.rule.step(params, grads, state, learning_rate)
 
 
 @dataclass(frozen=True)
@@ -192,7 +201,7 @@ class FixedLength:
 
     @torch.no_grad()
     def step(
-        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Tensor
+        self, params: Tensors, grads: Tensors, state: dict[str, Tensors], learning_rate: Rates
     ) -> None:
         self.rule.step(params, grads, state, learning_rate)
         for name, length in state["length"].items():
@@ -200,7 +209,7 @@ class FixedLength:
             p.mul_(_per_filter(length / filter_lengths(p).clamp(min=1e-30), p))
 
 
-def filter_lengths(p: Tensor) -> Tensor:
+def filter_lengths(p: Float[Tensor, "member out *fan_in"]) -> Float[Tensor, "member out"]:
     """‖w_o‖ (member, out) of the filters of a stacked weight (member, out, in, …)."""
     return p.flatten(2).norm(dim=2)
 
@@ -215,6 +224,8 @@ def _positive(name: str, value: float) -> None:
         raise PlanError(f"{name} is {value}; it must be positive and finite")
 
 
-def per_member(values: Tensor, p: Tensor) -> Tensor:
+def per_member(
+    values: Float[Tensor, " member"], p: Float[Tensor, "member ..."]
+) -> Float[Tensor, " member *ones"]:
     """`values` (member,) shaped to broadcast along the first dimension of p."""
     return values.to(p.dtype).view(-1, *[1] * (p.dim() - 1))
