@@ -13,7 +13,7 @@ from bnbook.train.arm import Arm, Member, Tuned
 from bnbook.train.errors import PlanError
 from bnbook.train.loop import Training
 
-MEMBERS_PER_GROUP = 8
+MEMBERS_PER_GROUP = 16
 """Networks that train as one task: enough for stacking to pay, few enough to lose little."""
 
 
