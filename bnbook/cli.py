@@ -177,8 +177,8 @@ def run_experiments(
     """
     from bnbook import experiments
 
-    chosen = _chosen(names or [], every, experiments.names())
     _check_name("scale", scale, experiments.SCALES)
+    chosen = _chosen(names or [], every, experiments.names(scale), experiments.names())
     options = {"scale": scale, "seeds": _seeds(seeds), "data": data, "device": _device(device)}
     _say_where()
     rows = []
@@ -396,21 +396,23 @@ def _scales(name: str) -> dict[str, dict[str, Any]]:
     """What an experiment does at each scale."""
     from bnbook import experiments
 
-    plans = {scale: experiments.get(name).plan(scale) for scale in experiments.SCALES}
+    experiment = experiments.get(name)
+    plans = {scale: experiment.plan(scale) for scale in experiment.scales}
     return {
         scale: {"arms": list(names_of(plan.factors)), "seeds": len(plan.seeds), "cost": plan.cost()}
         for scale, plan in plans.items()
     }
 
 
-def _chosen(names: list[str], every: bool, known: list[str]) -> list[str]:
+def _chosen(names: list[str], every: bool, all_of_them: list[str], known: list[str]) -> list[str]:
+    """What was named, or with `every` all of them."""
     if every == bool(names):
         raise typer.BadParameter(
             "name the experiments to run, or give --all; `bnbook list` has them"
         )
     for name in names:
         _check_name("experiment", name, known)
-    return known if every else list(dict.fromkeys(names))
+    return all_of_them if every else list(dict.fromkeys(names))
 
 
 def _seeds(text: str | None) -> list[int] | None:

@@ -55,7 +55,7 @@ def experiments() -> Page:
 def _experiment(name: str) -> tuple[str, str]:
     """The entry of one experiment."""
     experiment = questions.get(name)
-    plans = {scale: experiment.plan(scale) for scale in questions.SCALES}
+    plans = {scale: experiment.plan(scale) for scale in experiment.scales}
     arms = list(dict.fromkeys(arm for plan in plans.values() for arm in names_of(plan.factors)))
     named = arms if len(arms) <= ARMS_NAMED else [*arms[:4], "…", arms[-1]]
     cost = "; ".join(f"*{scale}* {plan.cost()}" for scale, plan in plans.items())
@@ -76,8 +76,12 @@ def costs() -> Page:
     """Every experiment at every scale: what it trains, on which data, in how many parts."""
     rows = []
     for name in questions.names():
-        plans = [questions.get(name).plan(scale) for scale in questions.SCALES]
-        rows.append((f"`{name}`", *map(_cost, plans)))
+        experiment = questions.get(name)
+        cells = [
+            _cost(experiment.plan(scale)) if scale in experiment.scales else "–"
+            for scale in questions.SCALES
+        ]
+        rows.append((f"`{name}`", *cells))
     return _table(("experiment", *questions.SCALES), rows)
 
 

@@ -118,7 +118,7 @@ def _plans() -> Iterator[tuple[Experiment, str, str, Plan]]:
     """Every plan of which a record may ship, each once."""
     for name in experiments.names():
         experiment = experiments.get(name)
-        for scale in experiments.SCALES:
+        for scale in experiment.scales:
             if scale == "smoke":
                 continue
             plan = experiment.plan(scale)

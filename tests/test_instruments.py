@@ -14,6 +14,9 @@ def test_costs_are_those_of_every_plan_at_every_scale() -> None:
     for name, line in rows.items():
         cells = line.split("|")[2:]
         for scale, cell in zip(experiments.SCALES, cells, strict=False):
+            if scale not in experiments.get(name).scales:
+                assert cell.strip() == "–"
+                continue
             plan = experiments.get(name).plan(scale)
             assert plan.cost() in cell
             assert f"{len(plan.tasks())} part" in cell

@@ -95,7 +95,7 @@ def table(
     """The judgements of all claims, of one chapter, or of the claims named in `ids`.
 
     Each experiment is run, or its record read, once; with `data`, on that data set wherever it
-    uses mnist-5k.
+    uses mnist-5k. Claims on experiments that the scale does not have are left out.
     """
     known = ledger(chapter)
     chosen = set(known) if ids is None else set(ids)
@@ -107,7 +107,7 @@ def table(
         each.name: tuple(
             judge(claim.id, record_of(claim.experiment), scale)
             for claim in each.members
-            if claim.id in chosen
+            if claim.id in chosen and _has(claim.experiment, scale)
         )
         for each in book
     }
@@ -198,6 +198,15 @@ def glue(which: str | Iterable[str], scale: str | None = None) -> None:
 
 def _chapters() -> list[chapters.Chapter[Claim]]:
     return chapters.read(sys.modules[__name__], "CLAIMS", Claim)
+
+
+def _has(experiment: str, scale: str | None) -> bool:
+    """Whether an experiment has a scale; smoke and book they all have."""
+    if scale in (None, "smoke", "book"):
+        return True
+    from bnbook import experiments
+
+    return scale not in experiments.SCALES or scale in experiments.get(experiment).scales
 
 
 def _run(experiment: str, scale: str | None, data: str | None = None) -> xr.Dataset:

@@ -39,9 +39,10 @@ __all__ = [
 ]
 
 
-def names() -> list[str]:
-    """Names of all experiments, in alphabetical order."""
-    return sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__))
+def names(scale: str | None = None) -> list[str]:
+    """Names of all experiments, in alphabetical order; with a scale, of those that have it."""
+    every = sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(__path__))
+    return [name for name in every if scale is None or scale in get(name).scales]
 
 
 def get(name: str) -> Experiment:
@@ -67,7 +68,7 @@ def run(
 ) -> xr.Dataset:
     """The record of experiment `name`: loaded if it is stored, else trained, measured and stored.
 
-    scale      "smoke", "book" or "paper"; None is `$BNBOOK_SCALE`, or "book"
+    scale      "smoke", "book", "paper", for some "lab"; None is `$BNBOOK_SCALE`, or "book"
     seeds      how many, or which, instead of those of the scale: see `chosen_seeds`
     data       what takes the place of mnist-5k wherever the experiment uses it, nothing else
                changed: a data set of its shape, such as "fashion-5k"

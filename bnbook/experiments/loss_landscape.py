@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from bnbook import probes
+from bnbook.experiments.shaken import LAB
 from bnbook.nets import MLP, VGG, Spec
-from bnbook.study import Experiment
+from bnbook.study import NATURAL, SCALES, Experiment
 from bnbook.train import Arm, Plan, log_spaced
 
 NORMS = ("none", "batch")
@@ -30,12 +33,16 @@ PROBES = (
 )
 
 
-def arms(learning_rate: float = LEARNING_RATE) -> tuple[Arm, ...]:
+def arms(
+    learning_rate: float = LEARNING_RATE,
+    nets: Callable[[str], Mapping[str, Spec]] | None = None,
+) -> tuple[Arm, ...]:
     """Each network without a normaliser and with BN, named like "4 layers, batch"."""
+    nets = nets or networks
     return tuple(
         Arm({"network": name, "norm": norm}, net, learning_rate, BATCH_SIZE)
         for norm in NORMS
-        for name, net in networks(norm).items()
+        for name, net in nets(norm).items()
     )
 
 
@@ -47,16 +54,22 @@ def networks(norm: str) -> dict[str, Spec]:
     return dense | {"convolutional": VGG(CONVOLUTIONS, norm=norm, input_shrink=2)}
 
 
+def natural(norm: str) -> dict[str, Spec]:
+    """The convolutional network of the lab."""
+    return {"convolutional": VGG(LAB, norm=norm, input_shrink=2)}
+
+
 def plan(scale: str) -> Plan:
-    """The same networks at every scale, trained for longer at larger ones."""
+    """The same networks at every scale but the lab's, trained for longer at larger ones."""
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 20, 4),
         "book": ("mnist-5k", 8, 300, 8),
+        "lab": (NATURAL, 8, 1_000, 8),
         "paper": ("mnist", 10, 20_000, 32),
     }[scale]
     return Plan(
         data=data,
-        arms=arms(),
+        arms=arms(nets=natural if scale == "lab" else networks),
         seeds=tuple(range(seeds)),
         steps=steps,
         probes=tuple(probes.get(name)() for name in PROBES),
@@ -68,4 +81,5 @@ EXPERIMENT = Experiment(
     name="loss-landscape",
     question="Does batch normalization make the loss smoother along the gradient?",
     plan=plan,
+    scales=SCALES,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bnbook.experiments.shaken import LAB
 from bnbook.factors import Factors
 from bnbook.nets import VGG, ResNet, Spec
 from bnbook.probes.accuracy import Accuracy, Loss
 from bnbook.probes.weight_norm import WeightNorm
-from bnbook.study import Experiment
+from bnbook.study import NATURAL, SCALES, Experiment
 from bnbook.train import SGD, Arm, FlipAndCrop, Plan, StepDecay, log_spaced
 
 NORMS = ("none", "batch")
@@ -24,7 +25,8 @@ def plan(scale: str) -> Plan:
     data, seeds, steps, looks = {
         "smoke": ("mnist-5k", 2, 12, 4),
         "book": ("mnist-5k", 8, 240, 7),
-        "paper": ("cifar10", 5, 64_000, 30),
+        "lab": (NATURAL, 8, 1_000, 9),
+        "paper": (NATURAL, 5, 64_000, 30),
     }[scale]
     return Plan(
         data=data,
@@ -44,7 +46,7 @@ def network(scale: str, norm: str) -> Spec:
     """The network of a scale with a normaliser."""
     if scale == "paper":
         return ResNet(110, norm=norm)
-    stages = ((4, 1), (6, 1)) if scale == "smoke" else ((8, 2), (16, 2), (32, 2))
+    stages = {"smoke": ((4, 1), (6, 1)), "lab": LAB}.get(scale, ((8, 2), (16, 2), (32, 2)))
     return VGG(stages, norm=norm, input_shrink=4 if scale == "smoke" else 2)
 
 
@@ -67,4 +69,5 @@ EXPERIMENT = Experiment(
     name="three-rates",
     question="Does batch normalization help by allowing higher learning rates?",
     plan=plan,
+    scales=SCALES,
 )

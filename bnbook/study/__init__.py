@@ -1,6 +1,7 @@
 """What an experiment is, a question with a plan for each scale, and how its plan is carried out."""
 
 from bnbook.study.base import (
+    NATURAL,
     SCALES,
     Comparison,
     Experiment,
@@ -11,6 +12,7 @@ from bnbook.study.base import (
 )
 
 __all__ = [
+    "NATURAL",
     "SCALES",
     "Comparison",
     "Experiment",

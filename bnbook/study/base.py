@@ -12,11 +12,15 @@ import xarray as xr
 from bnbook.factors import Factors, name_of, names_of
 from bnbook.progress import Progress
 
-SCALES = ("smoke", "book", "paper")
+SCALES = ("smoke", "book", "lab", "paper")
+EVERYWHERE = ("smoke", "book", "paper")
+"""Scales of an experiment that names none: the lab is for networks of convolutions alone."""
 
 
 USUAL = "mnist-5k"
 """The data set of most experiments, which another of its shape may replace."""
+NATURAL = "cifar10"
+"""The data set of the lab, which another of its shape may replace, such as a folder of images."""
 
 
 class ExperimentError(ValueError):
@@ -70,11 +74,12 @@ class Plan(Protocol):
 
 @dataclass(frozen=True)
 class Experiment:
-    """A question, and the plan that answers it at each of `SCALES`."""
+    """A question, and the plan that answers it at each of its `scales`."""
 
     name: str
     question: str
     plan: Callable[[str], Plan]
+    scales: tuple[str, ...] = EVERYWHERE
 
 
 @dataclass(frozen=True)

@@ -8,25 +8,30 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from bnbook import data
-from bnbook.study.base import USUAL, ExperimentError, Plan
+from bnbook.study.base import NATURAL, USUAL, ExperimentError, Plan
 
 
 def on_data(plan: Plan, name: str | None) -> Plan:
     """The same plan with the data set `name` wherever it has the usual one.
 
-    A plan that uses another, or none, stays as it is. Raises `ExperimentError` where examples or
-    classes are not of the same shape and number, because networks are made for them.
+    A plan that uses another, or none, stays as it is, but for `NATURAL` images that others of
+    their shape replace. Raises `ExperimentError` where examples or classes are not of the usual
+    shape and number, because networks are made for them.
     """
-    if name is None or name == USUAL or USUAL not in set(_strings(plan)):
+    used = set(_strings(plan))
+    if name is None or name in used or not {USUAL, NATURAL} & used:
         return plan
-    here, there = (data.load(each) for each in (USUAL, name))
-    if (there.input_shape, len(there.classes)) != (here.input_shape, len(here.classes)):
-        raise ExperimentError(
-            f"data set '{name}' has examples {there.input_shape} of {len(there.classes)} classes; "
-            f"what takes the place of {USUAL} must have {here.input_shape} of {len(here.classes)}"
-        )
-    found: Plan = _replaced(plan, name)
-    return found
+    own = USUAL if USUAL in used else NATURAL
+    here, there = data.SOURCES[own], data.load(name)
+    if (there.input_shape, len(there.classes)) == (tuple(here.shape), len(here.classes)):
+        found: Plan = _replaced(plan, own, name)
+        return found
+    if own == NATURAL:
+        return plan
+    raise ExperimentError(
+        f"data set '{name}' has examples {there.input_shape} of {len(there.classes)} classes; "
+        f"what takes the place of {own} must have {here.shape} of {len(here.classes)}"
+    )
 
 
 def title(name: str, plan: Plan, scale: str) -> str:
@@ -37,15 +42,15 @@ def title(name: str, plan: Plan, scale: str) -> str:
     return "--".join(parts)
 
 
-def _replaced(thing: Any, name: str) -> Any:
+def _replaced(thing: Any, own: str, name: str) -> Any:
     if is_dataclass(thing) and not isinstance(thing, type):
         before = {entry.name: getattr(thing, entry.name) for entry in fields(thing) if entry.init}
-        after = {field: _replaced(value, name) for field, value in before.items()}
+        after = {field: _replaced(value, own, name) for field, value in before.items()}
         changed = {field: value for field, value in after.items() if value != before[field]}
         return replace(thing, **changed) if changed else thing
     if isinstance(thing, tuple):
-        return tuple(_replaced(item, name) for item in thing)
-    return name if isinstance(thing, str) and thing == USUAL else thing
+        return tuple(_replaced(item, own, name) for item in thing)
+    return name if isinstance(thing, str) and thing == own else thing
 
 
 def _strings(thing: Any) -> Iterator[str]:

@@ -67,8 +67,9 @@ def run(
 ) -> xr.Dataset:
     """The record of an experiment, see `bnbook.experiments.run`."""
     scale = scale or environment.scale()
-    if scale not in SCALES:
-        raise ExperimentError(unknown("scale", scale, SCALES))
+    if scale not in experiment.scales:
+        known = SCALES if scale not in SCALES else experiment.scales
+        raise ExperimentError(unknown("scale", scale, known))
     store = store or Store.default()
     plan = on_data(experiment.plan(scale), data)
     if seeds is not None:

@@ -10,6 +10,7 @@ from scipy.stats import norm
 from bnbook import experiments
 from bnbook.experiments.covariate_shift import Cats
 from bnbook.factors import names_of
+from bnbook.study.base import EVERYWHERE
 from bnbook.study.runner import Origin, modules_of
 
 
@@ -35,7 +36,12 @@ def test_an_experiment_declares_its_question_and_its_cost_at_each_scale(
     experiment = experiments.get(name)
     assert experiment.name == name
     assert experiment.question.endswith("?")
-    assert "×" in experiment.plan(scale).cost()
+    assert set(EVERYWHERE) <= set(experiment.scales)
+    if scale in experiment.scales:
+        assert "×" in experiment.plan(scale).cost()
+    else:
+        with pytest.raises(experiments.ExperimentError, match="lab"):
+            experiments.run(name, scale)
 
 
 def test_an_unknown_experiment_names_the_nearest() -> None:
@@ -51,7 +57,7 @@ def test_a_record_depends_on_the_normalisers_its_plan_names_and_on_no_others() -
 
 def test_two_scales_have_two_keys() -> None:
     experiment = experiments.get("covariate-shift")
-    plans = [experiment.plan(scale) for scale in experiments.SCALES]
+    plans = [experiment.plan(scale) for scale in experiment.scales]
     assert len({Origin.of(experiment, plan).key(plan) for plan in plans}) == 3
 
 

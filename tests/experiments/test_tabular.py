@@ -16,7 +16,7 @@ from bnbook.train import Plan
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
-@pytest.mark.parametrize("scale", experiments.SCALES)
+@pytest.mark.parametrize("scale", experiments.get("tabular").scales)
 def test_the_arms_of_an_activation_differ_in_the_normaliser_alone(
     scale: str, activation: str
 ) -> None:
