@@ -88,7 +88,8 @@ class Adam:
             square = state["square"][name].mul_(beta2).addcmul_(g, g, value=1 - beta2)
             denominator = (square / (1 - beta2**steps)).sqrt_().add_(self.eps)
             rate = per_member(learning_rate, p) / (1 - beta1**steps)
-            p.sub_(rate * mean / denominator)
+            update = torch.div(mean, denominator, out=denominator)  # no more memory than needed
+            p.addcmul_(update, rate, value=-1)
 
 
 @dataclass(frozen=True)
