@@ -28,7 +28,7 @@ BATCH_SIZE = 60  # as in the source
 def plan(scale: str) -> Plan:
     """3 × 100 sigmoid units; the source took 50,000 steps."""
     data, seeds, steps, looks = {
-        "smoke": ("mnist-5k", 2, 40, 6),
+        "smoke": ("mnist-5k", 2, 20, 4),
         "book": ("mnist-5k", 8, 3_000, 22),
         "paper": ("mnist", 10, 50_000, 40),
     }[scale]

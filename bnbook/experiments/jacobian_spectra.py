@@ -33,7 +33,7 @@ def arms() -> tuple[Arm, ...]:
 def plan(scale: str) -> Plan:
     """Spectra of 16 examples of the coming batch at each look."""
     data, seeds, steps, looks = {
-        "smoke": ("mnist-5k", 2, 20, 3),
+        "smoke": ("mnist-5k", 2, 8, 3),
         "book": ("mnist-5k", 8, 600, 10),
         "paper": ("mnist", 10, 20_000, 40),
     }[scale]

@@ -62,7 +62,7 @@ def natural(norm: str) -> dict[str, Spec]:
 def plan(scale: str) -> Plan:
     """The same networks at every scale but the lab's, trained for longer at larger ones."""
     data, seeds, steps, looks = {
-        "smoke": ("mnist-5k", 2, 20, 4),
+        "smoke": ("mnist-5k", 2, 8, 3),
         "book": ("mnist-5k", 8, 300, 8),
         "lab": (NATURAL, 8, 1_000, 8),
         "paper": ("mnist", 10, 20_000, 32),

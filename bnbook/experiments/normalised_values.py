@@ -156,7 +156,7 @@ def _distance(x: Array, law: object) -> Array:
 
 def plan(scale: str) -> Comparison:
     """The same network at every scale; more seeds and steps at larger ones."""
-    seeds, steps = {"smoke": (5, 30), "book": (8, 400), "paper": (20, 4000)}[scale]
+    seeds, steps = {"smoke": (2, 20), "book": (8, 400), "paper": (20, 4000)}[scale]
     return Comparison(ARMS, tuple(range(seeds)), measure, Values(steps=steps), "mnist-5k")
 
 

@@ -88,7 +88,7 @@ def fixed_losses(s: probes.Snapshot) -> Tensor:
 
 def plan(scale: str) -> Measurement:
     """The same network at every scale; more seeds at larger ones."""
-    seeds, steps = {"smoke": (5, 3), "book": (8, 100), "paper": (20, 2_000)}[scale]
+    seeds, steps = {"smoke": (2, 3), "book": (8, 100), "paper": (20, 2_000)}[scale]
     settings = Rescaling(steps=steps)
     return Measurement(
         crossed(coordinates=MEASURES), tuple(range(seeds)), measure, settings, data=settings.data

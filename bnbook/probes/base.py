@@ -48,7 +48,7 @@ class Snapshot:
     buffers: Tensors
     batch: tuple[Float[Tensor, "member m ..."], Int64[Tensor, "member m"]]
     data: Dealt
-    learning_rate: Float[Tensor, " member"]
+    learning_rate: Float[Tensor, " _"]
     update: Callable[[Tensors, Tensors], Tensors]
     previous: Trace | None = None
     memo: dict[Any, Any] = field(default_factory=dict)
