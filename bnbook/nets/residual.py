@@ -94,13 +94,14 @@ class ResidualNetwork(Network):
         self.convolutional, self.input_shrink = spec.convolutional, spec.input_shrink
         if spec.convolutional:
             inputs, height, width = image_size(input_shape, spec.input_shrink)
+            positions = (height // 2) * (width // 2)
             if min(height, width) < 2:
                 raise NetError(f"images of {height} × {width} are too small to be halved")
         else:
-            inputs = math.prod(input_shape)
+            inputs, positions = math.prod(input_shape), 1
         self.stem = Normalised(inputs, spec)
         self.blocks = nn.ModuleList(Block(spec) for _ in range(spec.blocks))
-        self.head = nn.utils.skip_init(nn.Linear, spec.width, classes)
+        self.head = nn.utils.skip_init(nn.Linear, spec.width * positions, classes)
         self.activation = ACTIVATIONS[spec.activation]
         growth = SCALE**2 if spec.branch == "scaled" else 0.0
         self.sizes = [math.sqrt(1 + i * growth) for i in range(spec.blocks + 1)]
@@ -115,7 +116,7 @@ class ResidualNetwork(Network):
                 h, a = F.avg_pool2d(h, 2), F.avg_pool2d(a, 2)
             h = block(h, a, seen)
             a = self._left(h, i + 1, seen)
-        seen.logits = self.head(a.mean((2, 3)) if self.convolutional else a)
+        seen.logits = self.head(a.flatten(1))
         return seen if trace else seen.logits
 
     def _left(self, h: Tensor, block: int, trace: Trace) -> Tensor:
@@ -162,7 +163,7 @@ class Residual:
                    variance of h in units of that of h₀, where f keeps that of what it is given
                    (brock2021characterizing)
     convolutional  3 × 3 convolutions of images that are halved, by averages, after half of the
-                   blocks, and the mean over positions before the head; else dense layers
+                   blocks, and a head that reads every position; else dense layers
     activation     one of `ACTIVATIONS`
     norm           a name from `bnbook.norms.names()`, with norm_options as (name, value) pairs
     input_shrink   images are first averaged over squares of this many pixels a side, if
