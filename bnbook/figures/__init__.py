@@ -1,6 +1,5 @@
 """From a record to a picture with its words: one function for each shape of data."""
 
-from bnbook.figures.cats import cats
 from bnbook.figures.contours import contours
 from bnbook.figures.curves import curves
 from bnbook.figures.density import density
@@ -18,7 +17,6 @@ from bnbook.figures.shares import shares
 __all__ = [
     "Drawing",
     "Figure",
-    "cats",
     "contours",
     "curves",
     "density",

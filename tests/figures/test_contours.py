@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 from bnbook import figures, stats
-from bnbook.figures.bounds import BOUNDS, EXAMPLES, EXTENT, bounds, descent
+from bnbook.figures.plates.bounds import BOUNDS, EXAMPLES, EXTENT, bounds, descent
 
 pytestmark = pytest.mark.usefixtures("quick")
 

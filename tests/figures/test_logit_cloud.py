@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from bnbook.figures.logit_cloud import logit_cloud
+from bnbook.figures.plates.logit_cloud import logit_cloud
 
 
 def record() -> xr.Dataset:

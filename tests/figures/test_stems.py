@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from bnbook.figures.one_batch import one_batch
+from bnbook.figures.plates.one_batch import one_batch
 from bnbook.figures.stems import stems
 
 pytestmark = pytest.mark.usefixtures("quick")

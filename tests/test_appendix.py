@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import chain
 
-from bnbook import claims, data, experiments, instruments, probes
+from bnbook import appendix, claims, data, experiments, probes
 
 
 def test_costs_are_those_of_every_plan_at_every_scale() -> None:
-    lines = instruments.costs().markdown.splitlines()
+    lines = appendix.costs().markdown.splitlines()
     rows = {line.split("|")[1].strip(" `"): line for line in lines[2:]}
     assert list(rows) == experiments.names()
     for name, line in rows.items():
@@ -24,13 +24,13 @@ def test_costs_are_those_of_every_plan_at_every_scale() -> None:
 
 
 def test_every_data_set_is_listed_with_its_size_and_origin() -> None:
-    text = instruments.data_sets().markdown
+    text = appendix.data_sets().markdown
     for row in data.describe():
         assert f"`{row['name']}` | {row['train']:,} + {row['test']:,}" in text
         assert row["origin"].split(".")[0] in text
 
 
-def sections(page: instruments.Page) -> dict[str, list[str]]:
+def sections(page: appendix.Page) -> dict[str, list[str]]:
     """The names that are defined, by heading."""
     found: dict[str, list[str]] = {}
     for line in page.markdown.splitlines():
@@ -42,16 +42,16 @@ def sections(page: instruments.Page) -> dict[str, list[str]]:
 
 
 def test_every_experiment_stands_once_under_the_first_chapter_that_rests_a_claim_on_it() -> None:
-    found = sections(instruments.experiments())
+    found = sections(appendix.experiments())
     assert sorted(chain.from_iterable(found.values())) == sorted(experiments.names())
     titles = claims.table(ids=()).titles
     for title, names in found.items():
         for name in names:
             users = [c for c in titles if name in {x.experiment for x in claims.ledger(c).values()}]
-            assert title == (titles[users[0]] if users else instruments.ELSEWHERE)
+            assert title == (titles[users[0]] if users else appendix.ELSEWHERE)
 
 
 def test_every_probe_stands_once_in_a_chapter_that_uses_it() -> None:
-    found = sections(instruments.probes())
+    found = sections(appendix.probes())
     assert sorted(chain.from_iterable(found.values())) == sorted(probes.names())
     assert "gradient_shift" in found["Covariate shift"]
