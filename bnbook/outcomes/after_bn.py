@@ -1,0 +1,171 @@
+"""What is read off the records of the chapter on what came after BN, and what BN costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+
+from bnbook.experiments.successors import LEARNS
+from bnbook.outcomes.arms import at_choice_of_others, at_the_end, chance, unfold
+
+Statistic = Callable[[xr.Dataset], xr.DataArray]
+
+
+def studied(record: xr.Dataset) -> xr.Dataset:
+    """Outcomes (network, recipe, seed) of `successors`; NaN for what was not tried.
+
+    speed       test accuracy averaged over the looks, which are even in the logarithm of the step
+    tolerance   log₁₀ of the highest learning rate at which the network trains, `LEARNS`; half a
+                decade below the lowest where it trains at none
+    accuracy    on test examples at the end
+    """
+    arms = unfold(record, "network", "recipe")
+    rates = xr.DataArray(np.log10(arms["rate_at"]))
+    below = rates.min("place") - 0.5
+    trains = rates.where(arms["by_rate"] >= LEARNS).max("place").fillna(below)
+    several = rates.notnull().sum("place") > 1
+    found = xr.Dataset(
+        {
+            "speed": arms["accuracy"].mean("look", skipna=False),
+            "tolerance": trains.where(several),
+            "accuracy": arms["accuracy"].isel(look=-1, drop=True),
+        }
+    )
+    found["speed"].attrs = {"units": "1", "long_name": "test accuracy over the run"}
+    found["tolerance"].attrs = {"units": "decades", "long_name": "highest tolerable rate"}
+    found["accuracy"].attrs = {"units": "1", "long_name": "test accuracy at the end"}
+    return found
+
+
+def difference(outcome: str, recipe: str, other: str, *networks: str) -> Statistic:
+    """`outcome` of a recipe minus that of another, (network, seed), in some networks."""
+
+    def statistic(record: xr.Dataset) -> xr.DataArray:
+        found = studied(record)[outcome].sel(network=list(networks))
+        return found.sel(recipe=recipe, drop=True) - found.sel(recipe=other, drop=True)
+
+    return statistic
+
+
+def by_examples(recipe: str, other: str) -> Statistic:
+    """Accuracy at the end of a recipe minus that of another, (examples, seed)."""
+
+    def statistic(record: xr.Dataset) -> xr.DataArray:
+        found = sized(record)
+        return found.sel(recipe=recipe, drop=True) - found.sel(recipe=other, drop=True)
+
+    return statistic
+
+
+def sized(record: xr.Dataset) -> xr.DataArray:
+    """Test accuracy at the end (recipe, examples, seed) of `fewer-examples`."""
+    return unfold(record, "recipe", "examples")["accuracy"].isel(look=-1, drop=True)
+
+
+def more_deceived(norm: str, other: str) -> Statistic:
+    """Accuracy under attack of `other` minus that of a normaliser, (size, seed), for ε > 0."""
+
+    def statistic(record: xr.Dataset) -> xr.DataArray:
+        found = deceived(record)
+        gap = found.sel(norm=other, drop=True) - found.sel(norm=norm, drop=True)
+        return gap.isel(size=slice(1, None))
+
+    return statistic
+
+
+def deceived(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy under attack (norm, seed, size) of the networks of ReLUs."""
+    return unfold(record, "activation", "norm").accuracy.sel(activation="relu", drop=True)
+
+
+def attack_excess(record: xr.Dataset) -> xr.DataArray:
+    """Deviation of the margin lost from ε·‖w‖₁, (norm, seed), in the linear networks."""
+    linear = unfold(record, "activation", "norm").excess.sel(activation="identity", drop=True)
+    return linear.dropna("norm", how="all")
+
+
+def told(norm: str = "batch", statistics: str = "batch") -> Statistic:
+    """How much better than by chance an example's class is told by its company, (size, seed)."""
+
+    def statistic(record: xr.Dataset) -> xr.DataArray:
+        found = unfold(record, "norm", "statistics").told
+        return found.sel(norm=norm, statistics=statistics, drop=True) - chance(record)
+
+    return statistic
+
+
+def clients(record: xr.Dataset, which: str = "accuracy") -> xr.DataArray:
+    """Accuracy (norm, deal, seed) of the averaged network after the last round."""
+    return unfold(record, "norm", "deal")[which].isel(round=-1, drop=True)
+
+
+def costs_clients(norm: str, other: str) -> Statistic:
+    """What clients with two classes each cost a normaliser beyond what they cost another, seed."""
+
+    def statistic(record: xr.Dataset) -> xr.DataArray:
+        found = clients(record)
+        cost = found.sel(deal="alike", drop=True) - found.sel(deal="two classes", drop=True)
+        return cost.sel(norm=norm, drop=True) - cost.sel(norm=other, drop=True)
+
+    return statistic
+
+
+def fresh_statistics(record: xr.Dataset) -> xr.DataArray:
+    """What precise statistics add to averaged ones, (deal, seed), with BN after the last round."""
+    gain = clients(record, "precise") - clients(record)
+    return gain.sel(norm="batch", drop=True)
+
+
+def shuffled_once(norm: str) -> Statistic:
+    """Log ratio of training losses, one shuffle over reshuffled, (activation, seed), at the end."""
+
+    def statistic(record: xr.Dataset) -> xr.DataArray:
+        found = unfold(record, "activation", "norm", "order").loss.isel(epoch=-1, drop=True)
+        logs = xr.DataArray(np.log(found.sel(norm=norm, drop=True)))
+        return logs.sel(order="one shuffle", drop=True) - logs.sel(order="reshuffled", drop=True)
+
+    return statistic
+
+
+def beyond_half_of_training(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy by γ and β alone above the middle between guessing and training everything."""
+    found = unfold(at_the_end(record).to_dataset(name="accuracy"), "trained")["accuracy"]
+    middle = (found.sel(trained="everything", drop=True) + chance(record)) / 2
+    return found.sel(trained="γ and β", drop=True) - middle
+
+
+def growth(record: xr.Dataset) -> xr.DataArray:
+    """How much more gradients grow in the deepest stack than in one of a fifth, (weights, seed).
+
+    In logarithms; weights are named with their activation, "orthogonal, identity".
+    """
+    found = record.growth
+    deepest = int(found.depth.max())
+    reference = float(found.depth.sel(depth=deepest / 5, method="nearest"))
+    gain = found.sel(depth=deepest, drop=True) - found.sel(depth=reference, drop=True)
+    names = [f"{w}, {a}" for w, a in zip(gain.weights.values, gain.activation.values, strict=True)]
+    bare = gain.drop_vars([n for n, c in gain.coords.items() if c.dims == ("arm",)])
+    return bare.rename(arm="weights").assign_coords(weights=names)
+
+
+def growth_of(*weights: str) -> Statistic:
+    """`growth` of some weights, (weights, seed)."""
+    return lambda record: growth(record).sel(weights=list(weights))
+
+
+def better_frozen(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy with frozen statistics minus that with moving ones, (m, seed), each at its rate.
+
+    The rate of each is the one at which the other seeds are most accurate.
+    """
+    found = unfold(record, "statistics", "m").accuracy
+    parts = []
+    for m in found.m.values:
+        ends = [
+            at_choice_of_others(each, each, "rate")
+            for each in (found.sel(statistics=s, m=m, drop=True) for s in ("frozen", "moving"))
+        ]
+        parts.append(ends[0] - ends[1])
+    return xr.concat(parts, "m").assign_coords(m=found.m.values)
