@@ -8,9 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import settings
+from loky import ProcessPoolExecutor
 
 ROOT = Path(__file__).parents[1]
 _FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
+
+# No deadline, as a machine may be busy; `--hypothesis-profile thorough` looks four times as long.
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None)
+settings.load_profile("quick")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,6 +33,27 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if _FOLDER in config.stash:
         config.stash[_FOLDER].cleanup()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _records_are_made_without_checking_shapes() -> Iterator[None]:
+    """Records of the book's experiments come from a process that does not check shapes.
+
+    It takes half the time, and what they are made of is checked by tests of its own.
+    """
+    from bnbook.study import runner
+
+    run, executor = runner.run, ProcessPoolExecutor(1)
+
+    def beside(experiment: Any, *given: Any, **options: Any) -> Any:
+        if experiment.plan.__module__.startswith("bnbook."):
+            options["executor"] = options.get("executor") or executor
+        return run(experiment, *given, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runner, "run", beside)
+        yield
+    executor.shutdown(kill_workers=True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
