@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bnbook.diagnosis import diagnose as diagnose
     from bnbook.exercises import check as check
+    from bnbook.exercises import solution as solution
     from bnbook.experiments import run as run
     from bnbook.folding import fold as fold
     from bnbook.measuring import measure as measure
@@ -29,6 +30,7 @@ _HOME = {
     "fold": "folding",
     "measure": "measuring",
     "run": "experiments",
+    "solution": "exercises",
     "watch": "measuring",
 }
 _SUBMODULES = (
@@ -40,8 +42,10 @@ _SUBMODULES = (
     "explore",
     "figures",
     "jacobian",
+    "journal",
     "nets",
     "norms",
+    "predictions",
     "probes",
     "record",
     "stats",

@@ -28,6 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return  # the store is the one that the controller made
     config.stash[_FOLDER] = tempfile.TemporaryDirectory(prefix="bnbook-")
     os.environ["BNBOOK_STORE"] = str(Path(config.stash[_FOLDER].name) / "records")
+    os.environ["BNBOOK_JOURNAL"] = str(Path(config.stash[_FOLDER].name) / "journal.json")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -25,6 +25,7 @@ from bnbook.claims._judgement import Judgement, weigh
 from bnbook.claims._say import Bare, Sentence, chosen
 from bnbook.claims._standing import Standing
 from bnbook.claims._table import Table
+from bnbook.claims._units import unit
 from bnbook.text import unknown
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "say",
     "standing",
     "table",
+    "unit",
 ]
 
 

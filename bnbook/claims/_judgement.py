@@ -60,6 +60,11 @@ class Judgement:
         return unit(self.claim.unit).interval(self.effect)
 
     @property
+    def shown(self) -> float:
+        """The effect in the unit in which it is shown: a ratio rather than its logarithm."""
+        return unit(self.claim.unit).shown(self.effect.estimate)
+
+    @property
     def sources(self) -> str:
         """Who says so, by author and year."""
         return ", ".join(map(author_year, self.claim.sources))

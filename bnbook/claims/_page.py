@@ -68,7 +68,7 @@ def verdict_box(judgement: Judgement) -> str:
     return (
         f'<aside class="bn-verdict bn-verdict-{judgement.verdict}" role="note" '
         f'id="{anchor(claim.id)}" aria-label="Verdict on {escape(claim.id)}: {judgement.verdict}" '
-        f'style="{BOX}">{body}{strata_table(judgement)}</aside>'
+        f'data-effect="{judgement.shown:.6g}" style="{BOX}">{body}{strata_table(judgement)}</aside>'
     )
 
 

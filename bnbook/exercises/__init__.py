@@ -9,7 +9,9 @@ One file a chapter: `covariate_shift.py` lists the exercises of the page `covari
     ✓ ex-shift-1: right.
 
 How often an exercise was tried is remembered for the life of the process, by id: the first failed
-attempt gives its first hint, the next one the second. Passing it starts the count again.
+attempt gives its first hint, the next one the second. Passing it starts the count again. What was
+solved is kept in the reader's journal (`bnbook.journal`). A chapter's own solutions are checked by
+`solution`, which keeps nothing. `portable` has what a page needs to check an answer by itself.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import sys
 from collections import Counter
 from typing import Any
 
-from bnbook import chapters
+from bnbook import chapters, journal
 from bnbook.exercises._answers import (
     Answer,
     Behaviour,
@@ -29,9 +31,11 @@ from bnbook.exercises._answers import (
     Function,
     Matching,
     Numeric,
+    Remark,
     Unusable,
 )
 from bnbook.exercises._exercise import Exercise, ExerciseError, Feedback, is_stub
+from bnbook.exercises._portable import portable, veiled
 from bnbook.exercises._words import shown
 from bnbook.text import unknown
 
@@ -48,11 +52,15 @@ __all__ = [
     "Function",
     "Matching",
     "Numeric",
+    "Remark",
     "Unusable",
     "catalogue",
     "check",
     "forget",
     "get",
+    "portable",
+    "solution",
+    "veiled",
 ]
 
 _failures: Counter[str] = Counter()
@@ -100,9 +108,21 @@ def check(exercise_id: Any, answer: Any = ...) -> Feedback:
     attempt = _failures[exercise_id] + 1
     if fault is None:
         forget(exercise_id)
+        journal.note("exercises", exercise_id, passed=True)
         return Feedback(exercise_id, True, True, "right.", attempt=attempt, answer=answer)
     _failures[exercise_id] = attempt
+    journal.note("exercises", exercise_id, attempts=attempt)
     return Feedback(exercise_id, False, True, fault, _hint(exercise, attempt), attempt, answer)
+
+
+def solution(exercise_id: Any, answer: Any) -> Feedback:
+    """Check the book's own answer: it is no attempt, and nothing is kept of it.
+
+    A reader who runs all cells of a chapter has solved nothing by that.
+    """
+    fault = get(exercise_id).fault(answer)
+    message = "the book's own answer passes." if fault is None else fault
+    return Feedback(exercise_id, fault is None, fault is not None, message, answer=answer)
 
 
 def forget(exercise_id: str | None = None) -> None:

@@ -10,10 +10,12 @@ may write into them, and what is right was computed before its first call.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import chain, combinations
 from numbers import Real
 from typing import Any
 
@@ -43,6 +45,35 @@ class Answer(ABC):
     def fault(self, answer: Any) -> str | None:
         """What is off with `answer`, None if nothing is; `Unusable` if it cannot be compared."""
 
+    def data(self) -> dict[str, Any] | None:
+        """What is needed to check it without Python, ready for JSON; None where it takes Python."""
+        return None
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What is said of a wrong answer whose number `part`, of several, is in [low, high]."""
+
+    says: str
+    low: int | float | Callable[[], float] = -math.inf
+    high: int | float | Callable[[], float] = math.inf
+    part: int = 0
+
+    @classmethod
+    def near(cls, says: str, value: int | float, rel: float, part: int = 0) -> Remark:
+        """Said where that number is within `rel` of `value`."""
+        ends = sorted((value * (1 - rel), value * (1 + rel)))
+        return cls(says, ends[0], ends[1], part)
+
+    def ends(self) -> tuple[float, float]:
+        """`low` and `high`, computed where they are functions."""
+        return float(_computed(self.low, finite=False)), float(_computed(self.high, finite=False))
+
+    def fits(self, found: Array) -> bool:
+        """Whether it is said of these numbers."""
+        low, high = self.ends()
+        return bool(low <= found.ravel()[self.part] <= high)
+
 
 @dataclass(frozen=True)
 class Numeric(Answer):
@@ -50,17 +81,20 @@ class Numeric(Answer):
 
     `value`, and what typical `mistakes` lead to, are numbers, tuples of numbers, or functions
     without arguments that compute them from a record. An answer is right within `rel` of the
-    value, or within `abs`, in its `unit`. `otherwise` is said of an answer that is neither right
-    nor a known mistake; it may look at the answer.
+    value, or within `abs`, in its `unit`. Of an answer that is neither right nor a known mistake
+    the first of the `remarks` is said that fits, and `otherwise` if none does. `names` are what
+    the numbers are called where there are several.
     """
 
     value: Value | Callable[[], Value]
-    otherwise: str | Callable[[Any], str]
+    otherwise: str
     mistakes: Mapping[str, Value | Callable[[], Value]] = field(default_factory=dict)
     rel: float = TOLERANCE
     abs: float = 0.0
     unit: str = "1"
     expects: str = "a number"
+    remarks: tuple[Remark, ...] = ()
+    names: tuple[str, ...] = ()
 
     def right(self) -> Array:
         """The right answer, of shape () or (n,)."""
@@ -76,7 +110,31 @@ class Numeric(Answer):
         for says, value in self.mistakes.items():
             if self.near(found, _computed(value)):
                 return says
-        return self.otherwise if isinstance(self.otherwise, str) else self.otherwise(found.tolist())
+        return next((each.says for each in self.remarks if each.fits(found)), self.otherwise)
+
+    def data(self) -> dict[str, Any]:
+        """See `Answer`; an end that is infinite is None."""
+        right = self.right().ravel().tolist()
+        return {
+            "kind": "numbers",
+            "names": list(self.names),
+            "unit": "" if self.unit == "1" else self.unit,
+            "right": right,
+            "rel": self.rel,
+            "abs": self.abs,
+            "mistakes": [
+                [says, _computed(value).ravel().tolist()] for says, value in self.mistakes.items()
+            ],
+            "remarks": [
+                [
+                    each.says,
+                    each.part,
+                    *(end if math.isfinite(end) else None for end in each.ends()),
+                ]
+                for each in self.remarks
+            ],
+            "otherwise": self.otherwise,
+        }
 
     def near(self, found: Any, right: Any) -> bool:
         """Whether `found` is `right` within this answer's tolerance."""
@@ -99,6 +157,16 @@ class Choice(Answer):
             raise Unusable(f"{_listed(unknown)} is none of {_listed(self.options)}.")
         return None if chosen == self.right else self.otherwise(chosen)
 
+    def data(self) -> dict[str, Any]:
+        """See `Answer`: what is said of every set that can be chosen, None of the right one."""
+        sizes = range(len(self.options) + 1)
+        sets = chain.from_iterable(combinations(self.options, size) for size in sizes)
+        return {
+            "kind": "choice",
+            "options": list(self.options),
+            "said": [[list(chosen), self.fault(list(chosen))] for chosen in sets],
+        }
+
 
 @dataclass(frozen=True)
 class Matching(Answer):
@@ -118,6 +186,11 @@ class Matching(Answer):
             raise Unusable(f"Name one of {_listed(options)} each time.")
         hits = sum(answer[name] == option for name, option in self.right.items())
         return None if hits == len(self.right) else f"{hits} of {len(self.right)} are right"
+
+    def data(self) -> dict[str, Any]:
+        """See `Answer`; options are in alphabetical order."""
+        options = sorted(set(self.right.values()))
+        return {"kind": "matching", "options": options, "right": dict(self.right)}
 
 
 @dataclass(frozen=True)
@@ -272,8 +345,9 @@ def _outputs(values: Any) -> tuple[Array, ...]:
     return tuple(map(numbers, values if isinstance(values, tuple) else (values,)))
 
 
-def _computed(value: Value | Callable[[], Value]) -> Array:
-    return numbers(value() if callable(value) else value)
+def _computed(value: Value | Callable[[], Value], finite: bool = True) -> Array:
+    known = value() if callable(value) else value
+    return numbers(known) if finite else np.asarray(known, float)
 
 
 def _copied(argument: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +17,7 @@ from bnbook.exercises import (
     Function,
     Matching,
     Numeric,
+    Remark,
     Unusable,
 )
 
@@ -156,13 +156,6 @@ def jacobian() -> Iterator[Case]:
             )
         },
     )
-
-
-def pace(answer: Any) -> str:
-    """What is said of a rate that is not the twin's."""
-    if answer < 0.1:
-        return "the twin without decay has larger weights; does it need a smaller rate?"
-    return "that is not the rate of the schedule at this step"
 
 
 def whitened(answer: Called) -> str | None:
@@ -349,12 +342,18 @@ EXERCISES = (
         id="ex-math-10",
         answer=Numeric(
             0.1 * 0.999**-2001,
-            pace,
+            "that is not the rate of the schedule at this step",
             {
                 "the weights grow by that factor; the rate must grow by its square. Why?": (
                     0.1 * 0.999**-1001
                 )
             },
+            remarks=(
+                Remark(
+                    "the twin without decay has larger weights; does it need a smaller rate?",
+                    high=0.1,
+                ),
+            ),
         ),
         hints=(
             "Without decay the weights of the twin are larger by a factor that grows each step.",

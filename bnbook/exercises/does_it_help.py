@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.stats import mannwhitneyu, norm
 
 from bnbook import experiments
-from bnbook.exercises import Case, Choice, Design, Exercise, Function, Numeric
+from bnbook.exercises import Case, Choice, Design, Exercise, Function, Numeric, Remark
 from bnbook.exercises._designs import differing
 from bnbook.nets import MLP
 from bnbook.outcomes.arms import by_norm
@@ -43,15 +43,6 @@ def unclean(chosen: frozenset[str]) -> str:
 TABLE = np.array([[0.94, 0.92], [0.95, 0.95], [0.87, 0.93]])
 """Mean accuracies of three activations (rows) with two optimizers (columns), for an exercise."""
 ROWS, COLUMNS = (float(((TABLE.mean(axis) - TABLE.mean()) ** 2).mean()) for axis in (1, 0))
-
-
-def twin(pair: Any) -> str:
-    """What is said of a γ and β that do not make the sigmoid a tanh."""
-    if math.isclose(pair[0], 3.0, rel_tol=0.01):
-        return "γ is right; the shift stands inside the sigmoid as well"
-    if math.isclose(pair[0], 0.75, rel_tol=0.01):
-        return "the other way round: the sigmoid is the slower of the two"
-    return "put γ·x̂ + β into tanh(a) = 2σ(2a) − 1 and compare"
 
 
 def straightness() -> Iterator[Case]:
@@ -159,13 +150,6 @@ def area_by_counting() -> Iterator[Case]:
 ACCURACY, MACRO = 0.8 * (1 - 0.0023), 0.8 * 6 / 7
 
 
-def means(pair: Any) -> str:
-    """What is said of a wrong accuracy or macro recall."""
-    if not math.isclose(pair[0], ACCURACY, rel_tol=0.002):
-        return "the accuracy is the mean of the recalls weighted by the classes' shares"
-    return "in the macro average every class counts alike, also the one that is never found"
-
-
 def _gains(activation: str) -> Any:
     """Gain in area of each class of the tabular study, on average over seeds."""
     area = experiments.run("tabular", progress=False).class_auc.isel(step=-1)
@@ -222,7 +206,18 @@ EXERCISES: tuple[Exercise, ...] = (
     ),
     Exercise(
         id="ex-help-4",
-        answer=Numeric((3.0, -0.4), twin, expects="a pair (γ, β)"),
+        answer=Numeric(
+            (3.0, -0.4),
+            "put γ·x̂ + β into tanh(a) = 2σ(2a) − 1 and compare",
+            expects="a pair (γ, β)",
+            remarks=(
+                Remark.near("γ is right; the shift stands inside the sigmoid as well", 3.0, 0.01),
+                Remark.near(
+                    "the other way round: the sigmoid is the slower of the two", 0.75, 0.01
+                ),
+            ),
+            names=("γ", "β"),
+        ),
         hints=(
             "tanh(a) = 2σ(2a) − 1: what stands inside σ is the new affine map of x̂.",
             "The factor and the shift outside σ are removed by the next BN.",
@@ -310,10 +305,19 @@ EXERCISES: tuple[Exercise, ...] = (
         id="ex-help-10",
         answer=Numeric(
             (ACCURACY, MACRO),
-            means,
+            "the accuracy is the mean of the recalls weighted by the classes' shares",
             {"these are the two numbers, the wrong way round": (MACRO, ACCURACY)},
             rel=0.002,  # the accuracy is 0.8 but for the rare class
             expects="two numbers, (accuracy, macro recall)",
+            remarks=(
+                Remark.near(
+                    "in the macro average every class counts alike, also the one that is never "
+                    "found",
+                    ACCURACY,
+                    0.002,
+                ),
+            ),
+            names=("accuracy", "macro recall"),
         ),
         hints=(
             "Write down the recall of each of the seven classes.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from functools import cache
 
 import numpy as np
 import torch
@@ -12,19 +12,12 @@ import torch.nn.functional as F
 from scipy.optimize import brentq
 
 from bnbook import experiments
-from bnbook.exercises import Case, Exercise, Function, Numeric
+from bnbook.exercises import Case, Exercise, Function, Numeric, Remark
 from bnbook.laws import gradient_growth
 from bnbook.outcomes.jacobian_isometry import nearer_to_one
 
 LAYERS = math.ceil(2 * math.log(1000) / math.log(math.pi / (math.pi - 1)))
 """Whole layers of relu and BN over which ‖∂L/∂z‖ grows a thousandfold."""
-
-
-def deeper(answer: Any) -> str:
-    """What is said of a wrong number of layers."""
-    if abs(answer - LAYERS) <= 1:
-        return "off by one: the first whole number of layers at which it is reached"
-    return "that many layers do not multiply the norm by a thousand, or do so long before"
 
 
 def sum_over_the_batch() -> Iterator[Case]:
@@ -87,16 +80,10 @@ def rank_by_weight() -> Iterator[Case]:
         )
 
 
+@cache
 def taming_gamma() -> float:
     """γ at which tanh's squared gradients grow by 1 % a layer."""
     return float(brentq(lambda gamma: gradient_growth(torch.tanh, gamma) - 1.01, 0.01, 1))
-
-
-def growth(answer: Any) -> str:
-    """What is said of a wrong γ: how fast gradients grow there."""
-    if not 0 < answer < 10:
-        return "γ is a positive number, not a large one"
-    return f"at that γ they grow by {100 * (gradient_growth(torch.tanh, answer) - 1):.2g} % a layer"
 
 
 EXERCISES = (
@@ -153,11 +140,18 @@ EXERCISES = (
         id="ex-jac-4",
         answer=Numeric(
             LAYERS,
-            deeper,
+            "that many layers do not multiply the norm by a thousand, or do so long before",
             {"the rate is that of the squared norm": math.ceil(LAYERS / 2)},
             rel=0.0,  # a layer more or less is wrong
             unit="layer",
             expects="a whole number",
+            remarks=(
+                Remark(
+                    "off by one: the first whole number of layers at which it is reached",
+                    LAYERS - 1.0,
+                    LAYERS + 1.0,
+                ),
+            ),
         ),
         hints=(
             "The rate π/(π − 1) multiplies the squared norm at each layer.",
@@ -238,7 +232,15 @@ EXERCISES = (
     ),
     Exercise(
         id="ex-jac-9",
-        answer=Numeric(taming_gamma, growth, expects="a number, γ"),
+        answer=Numeric(
+            taming_gamma,
+            "γ is a positive number, not a large one",
+            expects="a number, γ",
+            remarks=(
+                Remark("at that γ they grow by less than 1 % a layer", 0.0, taming_gamma),
+                Remark("at that γ they grow by more than 1 % a layer", taming_gamma, 10.0),
+            ),
+        ),
         hints=(
             "bnbook.laws.gradient_growth(torch.tanh, gamma) is the rate; it grows with γ.",
             "scipy.optimize.brentq finds where a function of one variable crosses 0.",

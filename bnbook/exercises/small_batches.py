@@ -113,6 +113,7 @@ EXERCISES = (
             "the two values stand one standard deviation from their mean, whatever they are",
             {"these are the normalised values; γ and β are still to come": (-1, 1)},
             expects="two numbers, for the first example and for the second",
+            names=("first example", "second example"),
         ),
         hints=(
             "Which of the two is above their mean?",
