@@ -21,7 +21,7 @@ MOVED := $(shell made=$$(sed -n 's/^command = .* -m venv //p' $(VENV)/pyvenv.cfg
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book records check remeasure publish html test test-pages lint types serve readme lock clean moved
+.PHONY: help book records check remeasure publish html notebooks teacher test test-pages lint types serve readme lock clean moved
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,12 @@ html: $(VENV)/book
 	OMP_NUM_THREADS=1 $(JCACHE) project -p _build/.jupyter_cache execute -e local-parallel -t 1800
 	$(BIN)/jupyter-book build . --all -W --keep-going -n
 	@echo "Open $(HTML)/index.html, or run: make serve"
+
+notebooks: html  ## the pages as notebooks with outputs, in plain Markdown: what Colab and Kaggle open
+	@ls $(HTML)/notebooks/*.ipynb
+
+teacher: notebooks  ## for classes: exercises without solutions, solutions apart, slides of the figures
+	$(BIN)/python -m bnbook.teaching $(HTML)/notebooks _build/teacher
 
 test: $(VENV)/dev  ## the tests of the package, at smoke scale
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/book --ignore tests/browser

@@ -35,3 +35,8 @@ def test_what_the_package_depends_on_is_pinned_within_its_bounds() -> None:
 
 def test_the_last_step_of_binder_can_be_run() -> None:
     assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
+
+
+def test_chapters_are_shown_in_binder_as_they_are_written() -> None:
+    environment = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())
+    assert {"jupytext", "jupyterlab-myst"} <= set(bounds(environment["dependencies"]))

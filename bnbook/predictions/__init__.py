@@ -4,20 +4,32 @@ One file a chapter: `covariate_shift.py` lists the questions of the page `covari
 `PREDICTIONS`, a tuple of `Prediction`, and is found by itself. A question is about a claim of that
 page: the guess is set beside the claim's verdict or effect. Pages ask by themselves; in a notebook
 
-    >>> ask("covariate-shift")                                       # doctest: +SKIP
-    >>> predict("predict-shift-3", "no")                             # doctest: +SKIP
+    >>> guess("covariate-shift", {"predict-shift-1": 3})             # doctest: +SKIP
+    >>> review("covariate-shift")                                    # doctest: +SKIP
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
-from bnbook import chapters
+from bnbook import chapters, journal
 from bnbook.predictions._prediction import HowMuch, Prediction, Which
+from bnbook.predictions._review import Review
 from bnbook.text import unknown
 
-__all__ = ["HowMuch", "Prediction", "PredictionError", "Which", "catalogue", "get"]
+__all__ = [
+    "HowMuch",
+    "Prediction",
+    "PredictionError",
+    "Review",
+    "Which",
+    "catalogue",
+    "get",
+    "guess",
+    "review",
+]
 
 
 class PredictionError(ValueError):
@@ -39,3 +51,30 @@ def get(prediction_id: str) -> Prediction:
     if prediction_id not in known:
         raise PredictionError(unknown("prediction", prediction_id, known))
     return known[prediction_id]
+
+
+def guess(chapter: str, guesses: Mapping[str, Any]) -> Review:
+    """Keep the guesses of a chapter, by the id of their question; `...` is none.
+
+    A guess that was made stays, as it does in the pages. One that is none of what may be guessed is
+    a `PredictionError`, and then nothing is kept.
+    """
+    asked, usable = catalogue(chapter), {}
+    for name, given in guesses.items():
+        if name not in asked:
+            raise PredictionError(unknown("prediction", name, asked))
+        if given is ... or given is None:
+            continue
+        usable[name] = asked[name].usable(given)
+        if usable[name] is None:
+            raise PredictionError(f"{name}: {given!r} is no answer; give {asked[name].answers}")
+    made = journal.read()["predictions"]
+    for name, kept in usable.items():
+        if name not in made:
+            journal.note("predictions", name, guess=kept)
+    return Review(tuple(asked.values()), judged=False)
+
+
+def review(chapter: str) -> Review:
+    """The guesses of a chapter beside what is measured, and how many came as guessed."""
+    return Review(tuple(catalogue(chapter).values()))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 from bnbook.chapters import Declared
 from bnbook.claims import get, unit
 from bnbook.stats import Verdict
 from bnbook.stats.quantifiers import FAILS, HOLDS
-
-OUTCOMES = {True: "as measured", False: "not as measured", None: "the measurement leaves it open"}
-"""What is said of a guess that was right, wrong, or neither."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,19 @@ class Prediction(Declared):
     def data(self) -> dict[str, Any]:
         """What a page needs to ask, and to set a guess beside the verdict, ready for JSON."""
         return {"id": self.id, "claim": self.claim, "question": self.question}
+
+    @property
+    def answers(self) -> str:
+        """What may be guessed, in words."""
+        raise NotImplementedError
+
+    def usable(self, guess: Any) -> str | None:
+        """The guess as it is kept, None if it is none of what may be guessed."""
+        raise NotImplementedError
+
+    def found(self, verdict: Verdict, effect: float) -> str:
+        """What was measured, in the words of the question."""
+        raise NotImplementedError
 
     def right(self, guess: str, verdict: Verdict, effect: float) -> bool | None:
         """Whether it came as guessed, by the claim's verdict or by its effect as it is shown.
@@ -52,6 +63,20 @@ class Which(Prediction):
         """See `Prediction`."""
         options = [[text, sorted(verdicts)] for text, verdicts in self.options.items()]
         return {**super().data(), "options": options}
+
+    @property
+    def answers(self) -> str:
+        """See `Prediction`."""
+        return " or ".join(f'"{text}"' for text in self.options)
+
+    def usable(self, guess: Any) -> str | None:
+        """See `Prediction`."""
+        return guess if isinstance(guess, str) and guess in self.options else None
+
+    def found(self, verdict: Verdict, effect: float) -> str:
+        """See `Prediction`."""
+        said = (text for text, verdicts in self.options.items() if verdict in verdicts)
+        return next(said, "not decided")
 
     def right(self, guess: str, verdict: Verdict, effect: float) -> bool | None:
         """See `Prediction`."""
@@ -76,6 +101,20 @@ class HowMuch(Prediction):
     def data(self) -> dict[str, Any]:
         """See `Prediction`."""
         return {**super().data(), "unit": self.unit, "within": self.within}
+
+    @property
+    def answers(self) -> str:
+        """See `Prediction`."""
+        return f"(a number, {self.unit})"
+
+    def usable(self, guess: Any) -> str | None:
+        """See `Prediction`."""
+        number = isinstance(guess, Real) and not isinstance(guess, bool) and math.isfinite(guess)
+        return repr(float(guess)) if number else None
+
+    def found(self, verdict: Verdict, effect: float) -> str:
+        """See `Prediction`."""
+        return f"{effect:.3g} {self.unit}" if math.isfinite(effect) else "not decided"
 
     def right(self, guess: str, verdict: Verdict, effect: float) -> bool | None:
         """See `Prediction`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -74,3 +75,75 @@ def test_another_number_is_right_within_a_distance() -> None:
 def test_an_unknown_prediction_suggests_the_nearest() -> None:
     with pytest.raises(predictions.PredictionError, match="did you mean 'predict-shift-1'"):
         predictions.get("predict-shift-11")
+
+
+# --- in a notebook ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def journal_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BNBOOK_JOURNAL", str(tmp_path / "journal.json"))
+    return tmp_path / "journal.json"
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which claims were judged; each is supported, and its effect is 8."""
+    judged: list[str] = []
+
+    def judge(claim: str) -> SimpleNamespace:
+        judged.append(claim)
+        return SimpleNamespace(verdict="supported", shown=8.0)
+
+    monkeypatch.setattr(claims, "judge", judge)
+    return judged
+
+
+@pytest.mark.usefixtures("journal_file")
+def test_guesses_are_reviewed_beside_what_was_measured(measured: list[str]) -> None:
+    first = predictions.guess(
+        "covariate-shift",
+        {"predict-shift-1": 5, "predict-shift-2": "no, not in both", "predict-shift-3": ...},
+    )
+    assert str(first) == "Predictions made: 2 of 3."
+    assert "2 of 3" in first._repr_html_()
+    assert measured == []
+    review = predictions.review("covariate-shift")
+    assert "Predicted 1 of 2 as measured. Not made: 1." in str(review)
+    assert "You said: 5.0. Measured: 8 times. ✓ as you predicted." in str(review)
+    assert "Measured: yes, in both networks. ✗ not as you predicted." in str(review)
+    assert "✗ not as you predicted" in review._repr_html_()
+    assert measured == ["shift-3", "shift-5"], "what was not guessed is not told"
+
+
+@pytest.mark.usefixtures("journal_file")
+def test_a_guess_that_was_made_stays() -> None:
+    predictions.guess("covariate-shift", {"predict-shift-1": 5})
+    predictions.guess("covariate-shift", {"predict-shift-1": 50})
+    assert predictions.review("covariate-shift").guesses == {"predict-shift-1": "5.0"}
+
+
+@pytest.mark.parametrize(
+    "guesses",
+    [
+        {"predict-shift-9": 1},
+        {"predict-shift-1": "many"},
+        {"predict-shift-1": math.nan},
+        {"predict-shift-1": True},
+        {"predict-shift-2": "perhaps"},
+        {"predict-shift-2": 1},
+    ],
+)
+def test_what_cannot_be_guessed_is_said_and_nothing_is_kept(
+    guesses: dict[str, Any], journal_file: Path
+) -> None:
+    good = {"predict-shift-3": "no, not in both"}
+    with pytest.raises(predictions.PredictionError, match=r"is no answer; give|did you mean"):
+        predictions.guess("covariate-shift", {**good, **guesses})
+    assert not journal_file.exists()
+
+
+@pytest.mark.usefixtures("journal_file")
+def test_whoever_guesses_nothing_is_told_nothing(measured: list[str]) -> None:
+    assert str(predictions.review("covariate-shift")) == "Predictions made: 0 of 3."
+    assert measured == []
