@@ -265,7 +265,7 @@ def expanded(text: str, macros: Mapping[str, Any]) -> str:
     for name, body in macros.items():
         found = re.compile(rf"\\{name}(?![A-Za-z])")
         if isinstance(body, str):
-            text = found.sub(lambda _, body=body: body, text)
+            text = found.sub(body.replace("\\", r"\\"), text)
             continue
         while match := found.search(text):
             argument, end = _argument(text, match.end())

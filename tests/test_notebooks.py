@@ -211,10 +211,13 @@ class Anything(defaultdict[str, Any]):
 ANY = References(
     "https://example.org",
     "https://example.org/repo",
-    *(Anything(lambda: "Figure 1.1") for _ in range(4)),
-    Anything(lambda: ("Somebody", "2000")),
-    MACROS,
-    Anything(lambda: "warm-up, about 3 minutes"),
+    numbers=Anything(lambda: "Figure 1.1"),
+    equations=Anything(lambda: "1.1"),
+    titles=Anything(lambda: "A title"),
+    addresses=Anything(lambda: "book/a.html"),
+    works=Anything(lambda: ("Somebody", "2000")),
+    macros=MACROS,
+    efforts=Anything(lambda: "warm-up, about 3 minutes"),
 )
 
 

@@ -109,8 +109,9 @@ class HowMuch(Prediction):
 
     def usable(self, guess: Any) -> str | None:
         """See `Prediction`."""
-        number = isinstance(guess, Real) and not isinstance(guess, bool) and math.isfinite(guess)
-        return repr(float(guess)) if number else None
+        if isinstance(guess, bool) or not isinstance(guess, Real):
+            return None
+        return repr(float(guess)) if math.isfinite(guess) else None
 
     def found(self, verdict: Verdict, effect: float) -> str:
         """See `Prediction`."""
