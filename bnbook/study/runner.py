@@ -6,6 +6,7 @@ import ast
 import inspect
 import json
 import os
+import platform
 import re
 import reprlib
 import sys
@@ -21,6 +22,7 @@ from concurrent.futures import (
 )
 from contextlib import closing
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from itertools import islice
 from operator import index
 from typing import Any
@@ -48,6 +50,10 @@ LARGEST_SEED = 2**31 - 1
 
 
 LOST = "Parts that had finished are stored, and the same run goes on from them"
+
+
+class OtherSource(RuntimeError):
+    """A worker has another version of this package, and would have measured something else."""
 
 
 class WorkLost(RuntimeError):
@@ -163,9 +169,14 @@ class Origin:
 
 def source_of(experiment: Experiment, plan: Plan) -> str:
     """Digest of the source of whatever computes a plan's record."""
+    return source_digest(modules_behind(experiment, plan))
+
+
+def modules_behind(experiment: Experiment, plan: Plan) -> set[str]:
+    """Modules by whose source, and that of what they import, a plan's record is computed."""
     own = experiment.plan.__module__
     modules = {own, *modules_of(plan), *modules_of(tuple(texts_in(own)))}
-    return source_digest(modules | {"bnbook.data"} if plan.data else modules)
+    return modules | {"bnbook.data"} if plan.data else modules
 
 
 def texts_in(module: str) -> set[str]:
@@ -232,17 +243,39 @@ class Run:
             if self.alone(len(pending)):
                 finished = _one_by_one(pending, self.device, bar.update)
             else:
-                finished = _side_by_side(pending, self.device, self.executor, bar)
+                finished = _side_by_side(pending, self.device, self.executor, bar, self.here())
             with closing(finished):  # a part that cannot be stored stops the workers at once
                 for i, part in finished:
                     self.store.save(part, f"{name}--{self.scale}--part", key(tasks[i]))
                     parts[i] = part
         return [parts[i] for i in range(len(tasks))]
 
+    def here(self) -> Source:
+        """The source here, which a worker elsewhere must have too."""
+        modules = modules_behind(self.experiment, self.plan)
+        ours = tuple(sorted(m for m in modules if m.startswith("bnbook.")))
+        return ours, _digest_of(ours)
+
     def alone(self, pending: int) -> bool:
         """Whether starting other processes would not pay, or could not share the device."""
         few = pending < 2 or self.scale == "smoke" or processes() < 2
         return self.executor is None and (few or self.device != "cpu")
+
+
+Source = tuple[tuple[str, ...], str]
+"""Modules of this package, and the digest of their source."""
+_digest_of = lru_cache(source_digest)
+
+
+def perform_elsewhere(task: Task, device: str, source: Source) -> xr.Dataset:
+    """`perform`, where the source must be that of whoever asked; else an `OtherSource`."""
+    modules, expected = source
+    if _digest_of(modules) != expected:
+        raise OtherSource(
+            f"{platform.node()} has another version of bnbook than you have: install yours there, "
+            "start its worker anew, and run this again"
+        )
+    return perform(task, device)
 
 
 def perform(task: Task, device: str, progress: Progress | None = None) -> xr.Dataset:
@@ -289,7 +322,11 @@ def _one_by_one(
 
 
 def _side_by_side(
-    tasks: Sequence[tuple[int, Task]], device: str, executor: Executor | None, bar: tqdm
+    tasks: Sequence[tuple[int, Task]],
+    device: str,
+    executor: Executor | None,
+    bar: tqdm,
+    source: Source,
 ) -> Generator[tuple[int, xr.Dataset], None, None]:
     """Each task's part as it is done; whoever stops listening ends the work."""
     local = None
@@ -302,7 +339,12 @@ def _side_by_side(
             initializer=end_with,
             initargs=(os.getpid(),),
         )
-    futures = {executor.submit(perform, task, device): (i, task) for i, task in tasks}
+    futures = {
+        executor.submit(perform, task, device)
+        if local is not None
+        else executor.submit(perform_elsewhere, task, device, source): (i, task)
+        for i, task in tasks
+    }
     try:
         for future in _as_they_succeed(futures):
             i, task = futures[future]

@@ -356,3 +356,20 @@ def test_a_process_that_died_is_one_line_and_what_was_computed_is_kept(
 def test_an_unknown_scale_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match="smoke"):
         experiments.run("made-up", "smok", store=Store(tmp_path))
+
+
+def test_a_worker_with_another_source_is_refused_before_it_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = runner.perform_elsewhere
+
+    def of_another_version(task: Any, device: str, source: runner.Source) -> Any:
+        return measured(task, device, (source[0], "another digest"))
+
+    monkeypatch.setattr(runner, "perform_elsewhere", of_another_version)
+    with (
+        ThreadPoolExecutor(1) as executor,
+        pytest.raises(runner.OtherSource, match="has another version of bnbook than you have"),
+    ):
+        run(tmp_path, executor=executor)
+    assert CALLS == []
