@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+from dataclasses import asdict
 
+from bench.machine import described, waiting
 from bench.timing import table
 
-SUBJECTS = ("population", "norms", "jacobian", "vgg", "playground")
+SUBJECTS = ("population", "peers", "norms", "jacobian", "vgg", "playground", "growth")
 
 
 def main() -> None:
@@ -19,16 +21,25 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.subjects) - set(SUBJECTS):
         parser.error(f"no such subject: {', '.join(sorted(unknown))}; known: {', '.join(SUBJECTS)}")
-    found = {}
+    before, found = waiting(), {}
     for name in options.subjects or SUBJECTS:
         module = importlib.import_module(f"bench.{name}")
+        missing = module.absent() if hasattr(module, "absent") else {}
         times = module.compare()
         ratios = module.ratios(times)
-        found[name] = {"seconds": {n: vars(t) for n, t in times.items()}, "ratios": ratios}
+        found[name] = {
+            "seconds": {name: asdict(seen) for name, seen in times.items()},
+            "ratios": ratios,
+            "curves": module.curves() if hasattr(module, "curves") else {},
+            "absent": missing,
+        }
         if not options.json:
             print(table(times, ratios))
+            for left_out, why in missing.items():
+                print(f"{left_out}: left out, {why}")
     if options.json:
-        print(json.dumps(found))
+        load = {"before": before, "after": waiting()}
+        print(json.dumps({"machine": described(), "load": load, "subjects": found}, indent=1))
 
 
 if __name__ == "__main__":

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of one call: the least and the median of the repeats."""
+    """Seconds of one call: the least and the median of the repeats, and all of them in turn."""
 
     least: float
     median: float
+    repeats: tuple[float, ...]
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Times:
+        """What was seen."""
+        return cls(min(seconds), median(seconds), tuple(seconds))
+
+    def per(self, count: int) -> Times:
+        """Seconds of one of `count` equal parts of a call."""
+        return Times.of([seconds / count for seconds in self.repeats])
 
 
 Ratios = dict[str, tuple[float, float]]
@@ -30,7 +40,7 @@ def interleaved(subjects: Mapping[str, Callable[[], object]], repeats: int) -> d
     for _ in range(repeats):
         for name, run in subjects.items():
             seen[name].append(_seconds(run, calls[name]))
-    return {name: Times(min(times), median(times)) for name, times in seen.items()}
+    return {name: Times.of(times) for name, times in seen.items()}
 
 
 def _seconds(run: Callable[[], object], calls: int) -> float:

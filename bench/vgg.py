@@ -80,7 +80,7 @@ def compare(repeats: int = 15) -> dict[str, Times]:
         times = interleaved(subjects, repeats)
     finally:
         torch.set_num_threads(threads)
-    return {n: Times(t.least / networks[n], t.median / networks[n]) for n, t in times.items()}
+    return {name: seen.per(networks[name]) for name, seen in times.items()}
 
 
 def ratios(times: dict[str, Times]) -> Ratios:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from bnbook.figures.canvas import LINE, SMALL, Canvas, header, nothing, render
 from bnbook.figures.figure import Figure
-from bnbook.figures.pick import EVERYTHING, Select, kinds, pick, seeds, split, summary
+from bnbook.figures.pick import EVERYTHING, Select, kinds, pick, seed, seeds, split, summary
 from bnbook.figures.scales import plain
 from bnbook.figures.style import Limits, Look, Real, points
 from bnbook.figures.words import diverged, listed, member, quantity, stated
@@ -61,7 +61,7 @@ def dots(
         for name, each in split(picked, by)
     ]
     words = label or quantity(picked.values)
-    note = seeds(picked, "a dot a seed, mean and 95 % interval")
+    note = seeds(picked, f"a dot a {seed(picked)}, mean and 95 % interval")
 
     def paint(canvas: Canvas) -> None:
         ax = _paint(canvas, rows, header(canvas, words, note), paired and len(rows) > 1)

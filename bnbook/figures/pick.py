@@ -164,8 +164,14 @@ def _lost(record: xr.Dataset, values: xr.DataArray, select: Select) -> xr.DataAr
 
 def seeds(picked: Picked, shown: str) -> str:
     """What is shown of how many seeds, for a remark on a figure."""
-    count = picked.values.sizes.get("seed", 1)
-    return f"{shown} over {count} seeds" if count > 1 else "one seed"
+    count, one = picked.values.sizes.get("seed", 1), seed(picked)
+    return f"{shown} over {count} {one}s" if count > 1 else f"one {one}"
+
+
+def seed(picked: Picked) -> str:
+    """What a seed is: the coordinate's long_name, which may say "repeat"."""
+    values = picked.values
+    return str(values["seed"].attrs.get("long_name", "seed")) if "seed" in values.coords else "seed"
 
 
 def summary(values: xr.DataArray) -> Interval:
