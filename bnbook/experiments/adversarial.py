@@ -12,7 +12,6 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data
-from bnbook.data import Split
 from bnbook.experiments.dissection import halved
 from bnbook.factors import Factors, name_of
 from bnbook.nets import MLP, Network, Spec
@@ -108,10 +107,9 @@ def measure(
     for _ in range(settings.steps):
         population.step()
     accuracy, excess = [], []
-    for i in range(len(seeds)):
-        net = population.network(i).eval()
-        every: Split = population.data.test.of_member(i)
-        x, y = every.x[: settings.judges], every.y[: settings.judges]
+    for i, seed in enumerate(seeds):
+        net, test = population.network(i).eval(), digits.split(seed).test
+        x, y = test.x[: settings.judges], test.y[: settings.judges]
         white = 255 / _deviation(population, i)  # from black to white, in units of the input
         right = []
         for size in settings.sizes:

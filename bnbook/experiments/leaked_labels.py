@@ -57,10 +57,10 @@ def measure(settings: Leak, arm: Factors, seeds: tuple[int, ...], device: str) -
         population.step()
     told = [
         [
-            _told(settings, population.network(i), population.data.test.of_member(i), arm, size)
+            _told(settings, population.network(i), digits.split(seed).test, arm, size)
             for size in settings.sizes
         ]
-        for i in range(len(seeds))
+        for i, seed in enumerate(seeds)
     ]
     words = "accuracy of telling the class of an example by the others of its batch"
     return xr.Dataset(

@@ -10,10 +10,11 @@ import xarray as xr
 from torch import Tensor
 
 from bnbook import data, norms
+from bnbook.data import Dataset
 from bnbook.experiments.dissection import halved
 from bnbook.experiments.successors import train_on
 from bnbook.factors import Factors, crossed, name_of
-from bnbook.nets import MLP, Spec
+from bnbook.nets import MLP, Network, Spec
 from bnbook.study import Comparison, Experiment
 from bnbook.train import SGD, Batches, Member, Sampler, Shuffled
 from bnbook.train.population import Population
@@ -60,13 +61,16 @@ def measure(settings: Epochs, arm: Factors, seeds: tuple[int, ...], device: str)
     members = [Member(name_of(arm), seed, settings.learning_rate) for seed in seeds]
     population = Population(network(settings, arm), SGD(), settings.batch_size, members, digits)
     train_on(population, settings.examples, settings.batch_size)
+    wholes = [digits.split(seed) for seed in seeds]
     labels = population.data.train.labels
     population.batches = Batches(labels, settings.batch_size, seeds, ORDERS[arm["order"]])
     seen = []
     for look in settings.looks:
         while population.steps_taken < look * population.batches.per_epoch:
             population.step()
-        seen.append([_looked(population, i) for i in range(len(seeds))])
+        seen.append(
+            [_looked(population.network(i), whole, settings) for i, whole in enumerate(wholes)]
+        )
     loss, accuracy = torch.tensor(seen).unbind(-1)
     return xr.Dataset(
         {
@@ -78,15 +82,14 @@ def measure(settings: Epochs, arm: Factors, seeds: tuple[int, ...], device: str)
 
 
 @torch.no_grad()
-def _looked(population: Population, i: int) -> tuple[float, float]:
-    """Loss of a member on its training examples as one batch, and its accuracy in use."""
-    net, train = population.network(i), population.data.train.of_member(i)
-    test = population.data.test.of_member(i)
+def _looked(net: Network, whole: Dataset, settings: Epochs) -> tuple[float, float]:
+    """Loss of a network on its training examples as one batch, and its accuracy in use."""
+    x, y = whole.train.x[: settings.examples], whole.train.y[: settings.examples]
     if any(m.keeps_statistics for m in net.modules() if isinstance(m, norms.Norm)):
-        norms.precise_statistics(net, [train.x])
+        norms.precise_statistics(net, [x])
     with norms.using(net, "population"):
-        loss = F.cross_entropy(net(train.x), train.y)
-        right = (net(test.x).argmax(-1) == test.y).float().mean()
+        loss = F.cross_entropy(net(x), y)
+        right = (net(whole.test.x).argmax(-1) == whole.test.y).float().mean()
     return float(loss), float(right)
 
 
