@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
 
 from bnbook.experiments.successors import LEARNS
-from bnbook.outcomes.arms import at_choice_of_others, at_the_end, chance, unfold
+from bnbook.outcomes.arms import (
+    at_choice_of_others,
+    at_the_end,
+    bare,
+    chance,
+    held_out,
+    joined,
+    stacked,
+    unfold,
+)
 
 Statistic = Callable[[xr.Dataset], xr.DataArray]
 
@@ -169,3 +180,121 @@ def better_frozen(record: xr.Dataset) -> xr.DataArray:
         ]
         parts.append(ends[0] - ends[1])
     return xr.concat(parts, "m").assign_coords(m=found.m.values)
+
+
+def beside_batch(record: xr.Dataset, outcome: str) -> xr.Dataset:
+    """What each recipe has beyond batch normalization, (recipe, network, seed), of one outcome."""
+    found = studied(record)[outcome]
+    others = [name for name in found["recipe"].values.tolist() if name != "batch"]
+    gap = found.sel(recipe=others) - found.sel(recipe="batch", drop=True)
+    gap.attrs = {**found.attrs, "long_name": f"{found.attrs['long_name']}, beyond BN's"}
+    return gap.transpose("recipe", "network", "seed").to_dataset(name="gap")
+
+
+def networks(record: xr.Dataset) -> list[str]:
+    """The networks of `successors`, in order."""
+    return list(dict.fromkeys(record["network"].values.tolist()))
+
+
+def course(record: xr.Dataset, network: str) -> xr.Dataset:
+    """Test accuracy (arm, seed, step) of every recipe in one network, by its number of steps."""
+    arms = unfold(record, "network", "recipe")["accuracy"].sel(network=network, drop=True)
+    runs = json.loads(record.attrs["plan"])["settings"]["runs"]
+    looks = next(run["looks"] for run in runs if run["kind"] == network)
+    tried = [r for r in arms["recipe"].values if bool(arms.sel(recipe=r).notnull().any())]
+    found = arms.sel(recipe=tried).isel(look=slice(len(looks)))
+    return _drawn(found.rename(recipe="arm", look="step").assign_coords(step=looks), "accuracy")
+
+
+def by_size(record: xr.Dataset) -> xr.Dataset:
+    """Test accuracy at the end (arm, seed, examples) of `fewer-examples`."""
+    found = sized(record).rename(recipe="arm")
+    found["examples"].attrs["long_name"] = "training examples"
+    return _drawn(found, "accuracy")
+
+
+def under_attack(record: xr.Dataset) -> xr.Dataset:
+    """Accuracy under attack (arm, seed, size) of the networks of ReLUs."""
+    found = deceived(record).rename(norm="arm")
+    found["size"].attrs["long_name"] = "size of the attack ε"
+    return _drawn(found, "accuracy", "test accuracy under attack")
+
+
+def betrayed(record: xr.Dataset) -> xr.Dataset:
+    """How often a class is told by its company, (arm, seed, size)."""
+    found = record.told.assign_coords(
+        arm=[
+            f"{norm}, {statistics} statistics" if norm == "batch" else norm
+            for norm, statistics in zip(
+                record["norm"].values, record["statistics"].values, strict=True
+            )
+        ]
+    )
+    found["size"].attrs["long_name"] = "examples in a batch"
+    words = "share of classes told by the others"
+    return _drawn(found.drop_vars(["norm", "statistics"]), "told", words)
+
+
+def rounds(record: xr.Dataset) -> xr.Dataset:
+    """Test accuracy (arm, deal, seed, round) of averaged networks; BN also by precise statistics.
+
+    "batch, precise" are the same networks as "batch", with statistics of their own.
+    """
+    arms = unfold(record, "norm", "deal")
+    names = [*arms["norm"].values.tolist(), "batch, precise"]
+    fresh = arms["precise"].sel(norm=["batch"])
+    found = xr.concat([arms["accuracy"], fresh.assign_coords(norm=["batch, precise"])], "norm")
+    found["round"].attrs["long_name"] = "rounds"
+    return _drawn(found.assign_coords(norm=names).rename(norm="arm"), "accuracy")
+
+
+def shuffles(record: xr.Dataset) -> xr.Dataset:
+    """Training loss (arm, activation, seed, epoch), an arm being a normaliser and an order."""
+    found = unfold(record, "activation", "norm", "order").loss
+    whole = joined(found, "arm", "norm", "order")
+    whole["epoch"].attrs["long_name"] = "epochs"
+    return _drawn(whole, "loss", "training loss", "nat")
+
+
+def alone(record: xr.Dataset) -> xr.Dataset:
+    """Test accuracy (arm, seed, step) of `affine-only`."""
+    return _drawn(bare(held_out(record)), "accuracy")
+
+
+def depths(record: xr.Dataset) -> xr.Dataset:
+    """Growth of gradients (arm, seed, depth), in decades."""
+    found = bare(record.growth) / math.log(10)
+    found["arm"] = [
+        f"{'linear' if activation == 'identity' else activation}, {weights}"
+        for activation, weights in zip(
+            record["activation"].values, record["weights"].values, strict=True
+        )
+    ]
+    found["depth"].attrs["long_name"] = "layers"
+    return _drawn(found, "growth", "first layer's gradient over the last one's", "decades")
+
+
+def tuned_on(record: xr.Dataset) -> xr.Dataset:
+    """Accuracy (arm, seed, m) after fine-tuning, at the rate at which the other seeds do best."""
+    found = unfold(record, "statistics", "m").accuracy
+    chosen = {
+        str(name): xr.concat(
+            [
+                at_choice_of_others(each, each, "rate")
+                for each in found.sel(statistics=name, drop=True).transpose("m", ...)
+            ],
+            "m",
+        )
+        for name in found["statistics"].values
+    }
+    whole = stacked(chosen, "arm").assign_coords(m=found["m"].values)
+    whole["m"].attrs["long_name"] = "batch size in fine-tuning"
+    return _drawn(whole, "accuracy")
+
+
+def _drawn(
+    values: xr.DataArray, name: str, words: str = "test accuracy", units: str = "1"
+) -> xr.Dataset:
+    """What a figure takes; who diverged has the accuracy of chance, so nobody is lost."""
+    values = values.rename(name).assign_attrs(units=units, long_name=words)
+    return values.reset_coords(drop=True).to_dataset()
