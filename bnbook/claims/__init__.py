@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cache
 
 import xarray as xr
@@ -20,6 +21,7 @@ from bnbook import chapters, pasting
 from bnbook.claims._advice import Advice, DecisionTable
 from bnbook.claims._claim import Claim, ClaimError
 from bnbook.claims._errors import Ledger, expect
+from bnbook.claims._evidence import Across
 from bnbook.claims._history import Changes, releases
 from bnbook.claims._judgement import Judgement, weigh
 from bnbook.claims._say import Bare, Sentence, chosen
@@ -29,6 +31,7 @@ from bnbook.claims._units import unit
 from bnbook.text import unknown
 
 __all__ = [
+    "Across",
     "Advice",
     "Bare",
     "Claim",
@@ -37,6 +40,7 @@ __all__ = [
     "Judgement",
     "Sentence",
     "Table",
+    "across",
     "advise",
     "changes",
     "chapter_names",
@@ -84,7 +88,8 @@ def judge(claim_id: str, record: xr.Dataset | None = None, scale: str | None = N
     made_at = record.attrs.get("scale", scale)
     if scale not in (None, made_at):
         raise ClaimError(f"claim {claim_id}: the record was made at scale {made_at}, not {scale}")
-    return weigh(claim, record, made_at or "unknown")
+    judgement = weigh(claim, record, made_at or "unknown")
+    return replace(judgement, elsewhere=_elsewhere(judgement))
 
 
 def table(
@@ -118,6 +123,11 @@ def table(
         {each.name: each.title for each in book},
         {each.name: each.question for each in book},
     )
+
+
+def across(judged: Table) -> Across:
+    """The claims of a table on every data set of which records ship, with the agreement counted."""
+    return Across.of(judged)
 
 
 def standing(judged: Table) -> Standing:
@@ -209,6 +219,28 @@ def _has(experiment: str, scale: str | None) -> bool:
     from bnbook import experiments
 
     return scale not in experiments.SCALES or scale in experiments.get(experiment).scales
+
+
+def _elsewhere(judgement: Judgement) -> tuple[Judgement, ...]:
+    """The claim on every other scale and data set of which a record ships; none at smoke scale."""
+    if judgement.scale == "smoke":
+        return ()
+    here = judgement.scale, judgement.data
+    return tuple(
+        weigh(judgement.claim, record, scale)
+        for scale, records in _shipped(judgement.claim.experiment).items()
+        for data, record in records.items()
+        if (scale, data) != here and data
+    )
+
+
+@cache
+def _shipped(experiment: str) -> dict[str, dict[str, xr.Dataset]]:
+    from bnbook import experiments
+    from bnbook.study.published import all_shipped
+
+    known = experiment in experiments.names()
+    return all_shipped(experiments.get(experiment)) if known else {}
 
 
 def _run(experiment: str, scale: str | None, data: str | None = None) -> xr.Dataset:

@@ -38,8 +38,10 @@ class Judgement:
     strongest, of *by* the two that differ most; of *average* it is the mean over strata within
     each seed. `rests_on` are the decisions that the verdict was made from, control strata not
     among them. `uncorrected` is what the verdict would be without Holm's correction for having
-    looked at so many. `excluded` counts the seeds without a number, in any stratum. In a notebook
-    it shows as a box, elsewhere as text.
+    looked at so many. `excluded` counts the seeds without a number, in any stratum. `made` says
+    when and where the record was measured, `outdated` that the code has changed since, and
+    `elsewhere` has the same claim on other data, where such records ship. In a notebook it shows
+    as a box, elsewhere as text.
     """
 
     claim: Claim
@@ -53,6 +55,9 @@ class Judgement:
     at: str = ""
     data: str = ""
     uncorrected: Verdict | None = None
+    made: str = ""
+    outdated: bool = False
+    elsewhere: tuple[Judgement, ...] = ()
 
     @property
     def effect_text(self) -> str:
@@ -118,6 +123,13 @@ class Judgement:
             "experiment": self.claim.experiment,
             "scale": self.scale,
             "data": self.data,
+            "made": self.made,
+            "outdated": self.outdated,
+            "elsewhere": [
+                {"scale": each.scale, "data": each.data, "verdict": each.verdict}
+                | _numbers(each.effect)
+                for each in self.elsewhere
+            ],
             "kind": "identity" if self.claim.matters is None else self.claim.kind,
             "quantifier": self.claim.quantifier,
             "centre": self.claim.centre,
@@ -196,7 +208,16 @@ def weigh(claim: Claim, record: xr.Dataset, scale: str) -> Judgement:
         at if claim.quantifier not in (None, "average") else "",
         str(record.attrs.get("data", "")),
         _together(claim, rests_on, corrected=False)[0],
+        _made(record),
+        bool(record.attrs.get("outdated", 0)),
     )
+
+
+def _made(record: xr.Dataset) -> str:
+    """When a record was measured, and if it ships where and with which version of the code."""
+    day = str(record.attrs.get("created", ""))[:10]
+    places = [str(record.attrs[name]) for name in ("machine", "commit") if name in record.attrs]
+    return ", ".join(filter(None, (day, *places)))
 
 
 def _by_stratum(claim: Claim, values: xr.DataArray) -> dict[str, NDArray[np.float64]]:

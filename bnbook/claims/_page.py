@@ -64,12 +64,42 @@ def verdict_box(judgement: Judgement) -> str:
     ]
     if claim.note:
         paragraphs.append(escape(claim.note))
+    if judgement.elsewhere:
+        paragraphs.append(_elsewhere(judgement))
+    if judgement.made:
+        older = "; the code that computes it has changed since" if judgement.outdated else ""
+        paragraphs.append(f"<small>Measured {escape(judgement.made)}{older}.</small>")
     body = "".join(f'<p style="{PARAGRAPH}">{paragraph}</p>' for paragraph in paragraphs)
     return (
         f'<aside class="bn-verdict bn-verdict-{judgement.verdict}" role="note" '
         f'id="{anchor(claim.id)}" aria-label="Verdict on {escape(claim.id)}: {judgement.verdict}" '
         f'data-effect="{judgement.shown:.6g}" style="{BOX}">{body}{strata_table(judgement)}</aside>'
     )
+
+
+def _elsewhere(judgement: Judgement) -> str:
+    """The verdicts on other data, with their effects for a pointer."""
+    found = "; ".join(
+        f'{escape(called(each.scale, each.data))}: <span class="bn-verdict-{each.verdict}" '
+        f'title="{escape(each.effect_text)}">{verdict_word(each.verdict)}</span>'
+        for each in judgement.elsewhere
+    )
+    return f"The same on {found}."
+
+
+NAMES = {
+    "mnist-5k": "digits",
+    "fashion-5k": "clothes",
+    "cifar10": "CIFAR-10",
+    "folder:cifar10-jpeg": "CIFAR-10, JPEG copy",
+}
+"""Data sets in the words of the pages."""
+
+
+def called(scale: str, data: str) -> str:
+    """A scale and a data set in words: `clothes`, `CIFAR-10, JPEG copy (lab)`."""
+    name = NAMES.get(data, data or "made by the experiment")
+    return name if scale == "book" else f"{name} ({scale})"
 
 
 def extent(judgement: Judgement) -> str:

@@ -15,7 +15,7 @@ from bnbook import environment
 from bnbook.record import describe
 from bnbook.store import Store, write_atomically
 from bnbook.study.base import Experiment, Plan
-from bnbook.study.replacing import on_data, title
+from bnbook.study.replacing import title, with_data
 from bnbook.study.runner import perform, source_of
 
 TOLERANCE = 0.5
@@ -35,20 +35,30 @@ CLOCKS = ("s", "ms", "µs", "ns")
 def shipped(experiment: Experiment, scale: str, data: str | None = None) -> xr.Dataset | None:
     """The published record of an experiment, whatever code computed it; None where there is none.
 
-    Its attribute `outdated` is 1 where plan or code have changed since it was measured. Nothing is
-    downloaded for it.
+    `data` is the name of its data set, None that of the plan. Its attribute `outdated` is 1 where
+    plan or code have changed since it was measured. Nothing is downloaded for it.
     """
-    folder, plan = environment.published(), on_data(experiment.plan(scale), data)
-    begins = title(experiment.name, plan, scale)
-    for path in sorted(folder.glob(f"{begins}--*.nc")):
+    name = data or experiment.plan(scale).data
+    found = all_shipped(experiment).get(scale, {})
+    return found.get(name, next(iter(found.values()), None) if data is None else None)
+
+
+def all_shipped(experiment: Experiment) -> dict[str, dict[str, xr.Dataset]]:
+    """Every published record of an experiment, by scale and the name of its data set."""
+    folder = environment.published()
+    found: dict[str, dict[str, xr.Dataset]] = {}
+    for path in sorted(folder.glob(f"{experiment.name}--*.nc")):
         head, key, _ = path.stem.rsplit("--", 2)
-        record = Store(folder).load(key) if head == begins else None
-        if record is not None:
-            made = record.attrs["plan"], record.attrs["source"]
-            now = json.dumps(describe(plan), ensure_ascii=False), source_of(experiment, plan)
-            record.attrs["outdated"] = int(made != now)
-            return record
-    return None
+        record = Store(folder).load(key)
+        if record is None or head.partition("--")[0] != experiment.name:
+            continue
+        scale, data = record.attrs["scale"], record.attrs["data"]
+        plan = with_data(experiment.plan(scale), data)
+        made = record.attrs["plan"], record.attrs["source"]
+        now = json.dumps(describe(plan), ensure_ascii=False), source_of(experiment, plan)
+        record.attrs["outdated"] = int(made != now)
+        found.setdefault(scale, {})[data] = record
+    return found
 
 
 def publish(record: xr.Dataset, name: str, plan: Plan, about: dict[str, str]) -> Path:

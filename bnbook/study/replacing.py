@@ -24,14 +24,20 @@ def on_data(plan: Plan, name: str | None) -> Plan:
     own = USUAL if USUAL in used else NATURAL
     here, there = data.SOURCES[own], data.load(name)
     if (there.input_shape, len(there.classes)) == (tuple(here.shape), len(here.classes)):
-        found: Plan = _replaced(plan, own, name)
-        return found
+        return with_data(plan, name)
     if own == NATURAL:
         return plan
     raise ExperimentError(
         f"data set '{name}' has examples {there.input_shape} of {len(there.classes)} classes; "
         f"what takes the place of {own} must have {here.shape} of {len(here.classes)}"
     )
+
+
+def with_data(plan: Plan, name: str) -> Plan:
+    """The same plan with `name` in the place of the usual data set, whether it fits or not."""
+    used = set(_strings(plan))
+    found: Plan = _replaced(plan, USUAL if USUAL in used else NATURAL, name)
+    return found
 
 
 def title(name: str, plan: Plan, scale: str) -> str:

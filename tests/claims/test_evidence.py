@@ -1,0 +1,80 @@
+"""A claim on other data: what its box says of it, and the table that counts the agreement."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import xarray as xr
+
+from bnbook import claims
+from bnbook.claims import Judgement
+from tests.claims.conftest import Declare
+from tests.claims.made_up import CLAIM, record
+
+Shipped = dict[str, dict[str, xr.Dataset]]
+OTHER = replace(CLAIM, id="made-9", says="BN is more accurate elsewhere.")
+
+
+@pytest.fixture
+def ships(monkeypatch: pytest.MonkeyPatch) -> Shipped:
+    """Clothes on which the effect is the same, and natural images on which it is the opposite."""
+    there = {"machine": "a processor", "commit": "abc", "created": "2026-01-02T03:04:05"}
+    found = {
+        "book": {"fashion-5k": record(0.3, scale="book", data="fashion-5k", **there)},
+        "lab": {"folder:cifar10-jpeg": record(-0.2, scale="lab", data="folder:cifar10-jpeg")},
+    }
+    found["lab"]["folder:cifar10-jpeg"].attrs["outdated"] = 1
+    monkeypatch.setattr(claims, "_shipped", lambda _: found)
+    return found
+
+
+def judged(declared: Declare) -> Judgement:
+    declared(CLAIM)
+    return claims.judge("made-1", record(0.2, scale="book", data="mnist-5k"))
+
+
+def test_a_box_says_what_holds_on_the_other_data(declared: Declare, ships: Shipped) -> None:
+    each = judged(declared)
+    assert [other.verdict for other in each.elsewhere] == ["supported", "reversed"]
+    box = each._repr_html_()
+    assert "clothes" in box
+    assert "CIFAR-10, JPEG copy (lab)" in box
+    assert box.index("Supported") < box.index("Reversed")
+
+
+def test_a_record_that_ships_says_when_and_where_it_was_measured(
+    declared: Declare, ships: Shipped
+) -> None:
+    on_clothes, natural = judged(declared).elsewhere
+    assert on_clothes.made == "2026-01-02, a processor, abc"
+    assert "Measured 2026-01-02, a processor, abc." in on_clothes._repr_html_()
+    assert (on_clothes.outdated, natural.outdated) == (False, True)
+
+
+def test_agreement_is_counted_against_the_data_of_most_claims(
+    declared: Declare, ships: Shipped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared(CLAIM, OTHER)
+    monkeypatch.setattr(claims, "_run", lambda *_: record(0.2, scale="book", data="mnist-5k"))
+    across = claims.across(claims.table(scale="book"))
+    assert across.places[0] == ("book", "mnist-5k")
+    assert across.agreement(("book", "mnist-5k"), ("book", "fashion-5k")) == (2, 2)
+    assert across.agreement(("book", "mnist-5k"), ("lab", "folder:cifar10-jpeg")) == (0, 2)
+    assert set(across.disagreements) == {"made-1", "made-9"}
+    assert across._repr_html_().count("<tr>") == 3
+    assert "(older code)" in across._repr_html_()
+
+
+def test_at_smoke_scale_nothing_else_is_looked_for(declared: Declare, ships: Shipped) -> None:
+    declared(CLAIM)
+    assert claims.judge("made-1", record(0.2, scale="smoke")).elsewhere == ()
+
+
+def test_where_nothing_ships_the_table_says_so(
+    declared: Declare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared(CLAIM)
+    monkeypatch.setattr(claims, "_shipped", lambda _: {})
+    monkeypatch.setattr(claims, "_run", lambda *_: record(0.2, scale="book", data="mnist-5k"))
+    assert "No record on other data" in str(claims.across(claims.table(scale="book")))
