@@ -75,6 +75,6 @@ def chosen(
 
 
 def _listed(strata: Mapping[str, Decision], verdicts: frozenset[Verdict]) -> str:
-    """The strata with one of `verdicts`, in a row; "none" where there is none."""
+    """The strata with one of `verdicts`, in a row; "none" or "every setting" where that is so."""
     names = [name for name, each in strata.items() if each.verdict in verdicts]
-    return "; ".join(names) or "none"
+    return "every setting" if len(names) == len(strata) > 1 else "; ".join(names) or "none"

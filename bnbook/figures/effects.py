@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from bnbook.claims import Judgement
-from bnbook.claims._units import unit
+from bnbook.claims._units import RATIO, measured_in, unit
 from bnbook.figures.canvas import LINE, SMALL, Canvas, header, render
 from bnbook.figures.figure import Figure
 from bnbook.figures.scales import Plain
@@ -79,8 +79,13 @@ def effects(judgements: Iterable[Judgement]) -> Figure:
         )
     rows = [row for each in judged for row in _rows(each, 1.0 if alone else _bound(each))]
     zone = _bound(judged[0]) if alone else 1.0
-    xlabel = judged[0].claim.unit if alone else "effect ÷ smallest effect that matters"
+    xlabel = _named(judged[0].claim.unit) if alone else "effect ÷ smallest effect that matters"
     return render(lambda canvas: _paint(canvas, rows, zone, xlabel), _alt(rows, judged))
+
+
+def _named(name: str) -> str:
+    """The unit of an axis: of a logarithm of ratios the ratio, in which its ticks are."""
+    return f"ratio of {measured_in(name)}, log scale" if name.startswith(RATIO) else name
 
 
 def _bound(judged: Judgement) -> Real:
@@ -195,7 +200,9 @@ def _axis(ax: Axes, rows: Sequence[_Row], xlabel: str) -> None:
         ax.xaxis.set_major_locator(FixedLocator([*low, 0.0, *powers]))
     else:
         ax.xaxis.set_major_locator(MaxNLocator(4))
-    ax.xaxis.set_major_formatter(Plain())
+    ratios = xlabel.startswith("ratio of")
+    shown = FuncFormatter(lambda value, _: f"{number(math.exp(value))}×")
+    ax.xaxis.set_major_formatter(shown if ratios else Plain())
     ax.set_xlabel(xlabel, labelpad=points(3))
 
 
