@@ -86,6 +86,13 @@ def fold(net: nn.Module) -> nn.Module:
     method `chains()`, which returns a list of chains (`bnbook.nets.chains.Chain`) in which a
     normaliser's `transform_weight` is used by the last layer before it; any other is traced by
     `torch.fx`. Source: ioffe2015batch.
+
+    >>> layer, norm = nn.Linear(2, 1, bias=False), nn.BatchNorm1d(1, eps=1e-12)
+    >>> layer.weight.data = torch.tensor([[2.0, 4.0]])
+    >>> norm.running_mean, norm.running_var = torch.tensor([6.0]), torch.tensor([4.0])
+    >>> folded = fold(nn.Sequential(layer, norm).eval())[0]
+    >>> folded.weight.detach(), folded.bias.detach()
+    (tensor([[1., 2.]]), tensor([-3.]))
     """
     _refuse_unready(net)
     for module in filter(_is_norm, net.modules()):

@@ -105,7 +105,11 @@ def values_per_channel(z: Float[Tensor, "n c *space"]) -> int:
 
 
 def moments(z: Float[Tensor, "n c *space"]) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
-    """Mean and biased variance of each channel of z (N, C, …), over all other dimensions."""
+    """Mean and biased variance of each channel of z (N, C, …), over all other dimensions.
+
+    >>> moments(torch.tensor([[1.0, 5.0], [3.0, 5.0]]))
+    (tensor([2., 5.]), tensor([1., 0.]))
+    """
     dims = [0, *range(2, z.dim())]
     mean = z.mean(dims)
     return mean, (z - per_channel(mean, z)).square().mean(dims)
@@ -114,5 +118,11 @@ def moments(z: Float[Tensor, "n c *space"]) -> tuple[Float[Tensor, " c"], Float[
 def standardise(
     z: Float[Tensor, "n c *space"], mean: Float[Tensor, " c"], var: Float[Tensor, " c"], eps: float
 ) -> Float[Tensor, "n c *space"]:
-    """x̂ = (z − μ)/√(σ² + ε), channel by channel; mean and var are (C,)."""
+    """x̂ = (z − μ)/√(σ² + ε), channel by channel; mean and var are (C,).
+
+    >>> z = torch.tensor([[1.0, 5.0], [3.0, 5.0]])
+    >>> standardise(z, *moments(z), eps=1e-12)
+    tensor([[-1.,  0.],
+            [ 1.,  0.]])
+    """
     return (z - per_channel(mean, z)) * per_channel(torch.rsqrt(var + eps), z)

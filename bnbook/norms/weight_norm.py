@@ -46,7 +46,11 @@ class WeightNorm(Affine):
 def fixed_length(
     weight: Float[Tensor, " out *in"], length: float, eps: float
 ) -> Float[Tensor, " out *in"]:
-    """length·v_o/√(‖v_o‖² + ε) for each filter v_o of weight (out, in, …)."""
+    """length·v_o/√(‖v_o‖² + ε) for each filter v_o of weight (out, in, …).
+
+    >>> fixed_length(torch.tensor([[3.0, 4.0]]), length=10.0, eps=1e-12)
+    tensor([[6., 8.]])
+    """
     rows = weight.flatten(1).to(torch.promote_types(weight.dtype, torch.float32))
     scale = length * torch.rsqrt(rows.square().sum(1, keepdim=True) + eps)
     return (rows * scale).view_as(weight).to(weight.dtype)

@@ -114,7 +114,12 @@ class Whitening(RunningNorm):
 def covariance(
     rows: Float[Tensor, "*groups c m"],
 ) -> tuple[Float[Tensor, "*groups c"], Float[Tensor, "*groups c c"]]:
-    """Mean (…, c) and biased covariance (…, c, c) of the m columns of rows (…, c, m)."""
+    """Mean (…, c) and biased covariance (…, c, c) of the m columns of rows (…, c, m).
+
+    >>> covariance(torch.tensor([[1.0, 3.0], [2.0, -2.0]]))
+    (tensor([2., 0.]), tensor([[ 1., -2.],
+            [-2.,  4.]]))
+    """
     mean = rows.mean(-1)
     centred = rows - mean[..., None]
     return mean, centred @ centred.mT / rows.shape[-1]

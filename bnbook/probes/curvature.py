@@ -101,7 +101,11 @@ def mean_loss(
 
 
 def lengths(weight: Float[Tensor, "out *in"]) -> Float[Tensor, " out *ones"]:
-    """‖w‖ of each filter of a weight (out, …), shaped to multiply it."""
+    """‖w‖ of each filter of a weight (out, …), shaped to multiply it.
+
+    >>> lengths(torch.tensor([[3.0, 4.0]]))
+    tensor([[5.]])
+    """
     return weight.flatten(1).norm(dim=1).view(-1, *[1] * (weight.dim() - 1))
 
 
@@ -111,7 +115,11 @@ def directions(weight: Float[Tensor, "out *in"]) -> Float[Tensor, "out *in"]:
 
 
 def across(unit: Float[Tensor, "out *in"], v: Float[Tensor, "out *in"]) -> Float[Tensor, "out *in"]:
-    """What is left of each filter of v (out, …) without its part along that of `unit`."""
+    """What is left of each filter of v (out, …) without its part along that of `unit`.
+
+    >>> across(torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
+    tensor([[0., 4.]])
+    """
     along = (unit * v).flatten(1).sum(1).view(-1, *[1] * (v.dim() - 1))
     return v - along * unit
 
@@ -167,6 +175,11 @@ def lanczos(
     Each new vector is made orthogonal to all before it, twice. A member whose vectors span an
     invariant space before the last step goes on with zeros, which carry no weight.
     Source: ghorbani2019investigation.
+
+    >>> known = torch.tensor([[4.0, 1.0], [1.0, 4.0]])  # eigenvalues 3 and 5
+    >>> found = lanczos(lambda v: v @ known, torch.tensor([[1.0, 0.0]]), steps=2)
+    >>> found.values, found.weights
+    (tensor([[3., 5.]]), tensor([[0.5000, 0.5000]]))
     """
     mass = start.square().sum(1)
     basis = torch.zeros(len(start), steps, start.shape[1], dtype=start.dtype, device=start.device)

@@ -47,7 +47,11 @@ class MeanDrift(Probe):
 def wasserstein(
     now: Float[Tensor, "member n c"], then: Float[Tensor, "member n c"]
 ) -> Float[Tensor, "member c"]:
-    """1-Wasserstein distance of the samples along dimension 1, (member, N, C) → (member, C)."""
+    """1-Wasserstein distance of the samples along dimension 1, (member, N, C) → (member, C).
+
+    >>> wasserstein(torch.tensor([[[0.0], [1.0]]]), torch.tensor([[[4.0], [2.0]]]))  # 0→2, 1→4
+    tensor([[2.5000]])
+    """
     return (_sorted(now) - _sorted(then)).abs().mean(1)
 
 

@@ -16,6 +16,9 @@ def effective_rank(h: Float[Tensor, "*of m d"]) -> Float[Tensor, "*of"]:
 
     It counts directions by their weight: k equal directions give k. Source: daneshmand2020batch,
     who bound the rank from below by it.
+
+    >>> effective_rank(torch.diag(torch.tensor([2.0, 2.0, 0.0])))
+    tensor(2., dtype=torch.float64)
     """
     gram = _gram(h)
     trace = gram.diagonal(dim1=-2, dim2=-1).sum(-1)
@@ -23,7 +26,11 @@ def effective_rank(h: Float[Tensor, "*of m d"]) -> Float[Tensor, "*of"]:
 
 
 def stable_rank(h: Float[Tensor, "*of m d"]) -> Float[Tensor, "*of"]:
-    """‖H‖²_F/‖H‖² of H (…, m, d): the squared singular values' sum over the largest of them."""
+    """‖H‖²_F/‖H‖² of H (…, m, d): the squared singular values' sum over the largest of them.
+
+    >>> stable_rank(torch.diag(torch.tensor([2.0, 1.0])))  # (4 + 1)/4
+    tensor(1.2500, dtype=torch.float64)
+    """
     eigenvalues = torch.linalg.eigvalsh(_gram(h))
     return eigenvalues.sum(-1) / eigenvalues[..., -1]
 
@@ -32,6 +39,9 @@ def orthogonality_gap(h: Float[Tensor, "*of m d"]) -> Float[Tensor, "*of"]:
     """‖HHᵀ/‖H‖²_F − I/m‖_F for m examples in the rows of H (…, m, d): 0 if they are orthogonal.
 
     Its square is 1/r − 1/m with r = `effective_rank`. Source: daneshmand2021batch.
+
+    >>> orthogonality_gap(torch.eye(3)), orthogonality_gap(torch.tensor([[1.0, 0.0], [1.0, 0.0]]))
+    (tensor(0., dtype=torch.float64), tensor(0.7071, dtype=torch.float64))
     """
     h = h.double()
     gram, m = h @ h.mT, h.shape[-2]

@@ -30,7 +30,12 @@ class VarianceShift(Probe):
 def variance_ratio(
     one: Float[Tensor, "member n c"], other: Float[Tensor, "member n_other c"]
 ) -> Float[Tensor, " member"]:
-    """exp of the mean over units of log Var(one)/Var(other); both (member, N, C)."""
+    """exp of the mean over units of log Var(one)/Var(other); both (member, N, C).
+
+    >>> one = torch.tensor([[[1.0, 1.0], [-1.0, -1.0]]])
+    >>> variance_ratio(one, one * torch.tensor([2.0, 0.5]))  # 1/4 of one unit, 4 of the other
+    tensor([1.])
+    """
     above, below = one.var(1, correction=0), other.var(1, correction=0)
     varies = (above > 1e-12) & (below > 1e-12)
     logs = torch.where(varies, above.clamp_min(1e-12).log() - below.clamp_min(1e-12).log(), 0)

@@ -211,7 +211,11 @@ class FixedLength:
 
 
 def filter_lengths(p: Float[Tensor, "member out *fan_in"]) -> Float[Tensor, "member out"]:
-    """‖w_o‖ (member, out) of the filters of a stacked weight (member, out, in, …)."""
+    """‖w_o‖ (member, out) of the filters of a stacked weight (member, out, in, …).
+
+    >>> filter_lengths(torch.tensor([[[3.0, 4.0], [0.0, 2.0]]]))
+    tensor([[5., 2.]])
+    """
     return p.flatten(2).norm(dim=2)
 
 
