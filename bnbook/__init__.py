@@ -12,7 +12,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bnbook.diagnosis import diagnose as diagnose
     from bnbook.exercises import check as check
     from bnbook.exercises import solution as solution
     from bnbook.experiments import run as run
@@ -20,13 +19,14 @@ if TYPE_CHECKING:
     from bnbook.measuring import measure as measure
     from bnbook.measuring import watch as watch
     from bnbook.nets import adopt as adopt
+    from bnbook.reports import diagnose as diagnose
 
 __version__ = "0.2.0"
 
 _HOME = {
     "adopt": "nets",
     "check": "exercises",
-    "diagnose": "diagnosis",
+    "diagnose": "reports",
     "fold": "folding",
     "measure": "measuring",
     "run": "experiments",

@@ -339,7 +339,7 @@ def diagnose_model(
     import torch
 
     from bnbook import data as datasets
-    from bnbook.diagnosis import diagnose
+    from bnbook.reports import diagnose
 
     with redirect_stdout(sys.stderr):
         net = _made(model)

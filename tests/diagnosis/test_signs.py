@@ -14,6 +14,7 @@ from torch import nn
 import bnbook
 from bnbook import cases, diagnosis, healthy
 from bnbook.cases import dense, digits, epoch, fit, seen_as
+from bnbook.diagnosis.coming_step import turns
 
 FAST = ("few steps", "a lean checkpoint", "a reused layer", "another camera", "a frozen body")
 
@@ -137,6 +138,22 @@ def halved() -> nn.Module:
     return model
 
 
+def saturated() -> nn.Module:
+    torch.manual_seed(0)
+    return fit(bent(gamma=60.0), iter(epoch(32, 1)), 40, 0.01)
+
+
+def bent(gamma: float) -> nn.Sequential:
+    """A network of tanh whose first normaliser has this γ."""
+    net = dense(nn.BatchNorm1d)
+    for name, layer in list(net.named_children()):
+        if isinstance(layer, nn.ReLU):
+            setattr(net, name, nn.Tanh())
+    with torch.no_grad():
+        norms_of(net)[0].weight.fill_(gamma)
+    return net
+
+
 SICK = {
     "not-finite": not_finite,
     "shared-normaliser": Shared,
@@ -145,6 +162,7 @@ SICK = {
     "dead-channels": dead,
     "epsilon-dominates": wide_epsilon,
     "redundant-bias": biased,
+    "saturated-channels": saturated,
 }
 
 
@@ -196,6 +214,71 @@ def test_a_decayed_scale_is_a_remark() -> None:
     assert found(model, optimizer=plain) == []
 
 
+def rated(rate: float, **options: Any) -> list[str]:
+    """Signs of the healthy network with plain SGD of this rate."""
+    model = copy.deepcopy(well())
+    return found(model, optimizer=torch.optim.SGD(model.parameters(), rate, **options))
+
+
+def test_a_bent_network_that_is_not_flat_has_no_sign() -> None:
+    assert found(fit(bent(1.0), iter(epoch(32, 1)), 60, 0.05)) == []
+
+
+def test_rates_that_turn_filters_too_far_or_not_at_all_are_remarks() -> None:
+    assert "effective-rate" in rated(100.0)
+    assert rated(0.05, momentum=0.9) == []
+    sick = copy.deepcopy(well())
+    with torch.no_grad():
+        sick[-1].weight.zero_()  # nothing is known yet, and a step of this size learns nothing
+        sick[-1].bias.zero_()
+    still = torch.optim.SGD(sick.parameters(), 1e-9)
+    assert "effective-rate" in found(sick, optimizer=still)
+
+
+def test_the_coming_step_is_that_of_the_optimizer_and_changes_nothing() -> None:
+    model, data = copy.deepcopy(well()), known()
+    optimizer = torch.optim.Adam(model.parameters(), 0.01)
+    before = copy.deepcopy(model.state_dict())
+    patient = diagnosis.Patient(model, data, 32, 1, optimizer)
+    turn = turns(patient)["1"]
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert not optimizer.state
+    x, y = (each[0] for each in patient.snapshot.batch)
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(x), y).backward()
+    optimizer.step()
+    old, new = before["1.weight"].double(), model[1].weight.detach().double()
+    cosines = nn.functional.cosine_similarity(old, new, dim=1)
+    assert turn.angle == pytest.approx(float(torch.acos(cosines).median()), rel=1e-3)
+    assert turn.growth == pytest.approx(float(new.norm() / old.norm()), rel=1e-6)
+
+
+def test_weights_that_grow_are_a_remark_and_decay_stops_them() -> None:
+    from bnbook.diagnosis.growing_weights import growing_weights
+
+    torch.manual_seed(0)
+    model = dense(nn.BatchNorm1d)
+    seen = {}
+    for decay in (0.0, 0.2):
+        optimizer = torch.optim.SGD(model.parameters(), 0.5, weight_decay=decay)
+        seen[decay] = growing_weights(diagnosis.Patient(model, known(), 32, 1, optimizer))
+    assert seen[0.0] is not None
+    assert seen[0.2] is None
+
+
+def test_a_rate_beyond_the_edge_is_a_remark() -> None:
+    from bnbook.diagnosis.sharp_on_sphere import sharp_on_sphere
+
+    model = copy.deepcopy(well())
+    seen = {}
+    for rate in (1e-3, 50.0):
+        optimizer = torch.optim.SGD(model.parameters(), rate)
+        seen[rate] = sharp_on_sphere(diagnosis.Patient(model, known(), 32, 1, optimizer))
+    assert seen[1e-3] is None
+    assert seen[50.0] is not None
+    assert "beyond 2(1 + momentum) = 2" in seen[50.0].seen
+
+
 def test_a_normaliser_that_cannot_fold_is_a_remark() -> None:
     visit = healthy.trained("residual, norm first", 3, steps=30)
     report = bnbook.diagnose(visit.model, visit.data)
@@ -223,6 +306,7 @@ def test_half_precision_is_a_remark() -> None:
 def test_every_sign_is_tried_here() -> None:
     by_case = {case.sign for case in cases.CASES}
     here = {*SICK, "unfair-batches", "half-precision", "decayed-scale", "not-foldable"}
+    here |= {"effective-rate", "growing-weights", "sharp-on-sphere"}
     assert by_case | here == set(diagnosis.names())
 
 
