@@ -12,30 +12,29 @@ from textwrap import dedent
 import bnbook
 from bnbook import claims, figures
 from bnbook.claims import Judgement
+from bnbook.claims._page import called
 from bnbook.claims._units import unit
 from bnbook.figures import Figure
-from bnbook.outcomes.covariate_shift import by_network
+from bnbook.outcomes.the_answer import of_network
 
 IMPORTS = """\
 import bnbook
 from bnbook import claims, figures
-from bnbook.outcomes.covariate_shift import by_network
+from bnbook.outcomes.the_answer import of_network
 """
 START, END = "<!-- measured: make readme -->", "<!-- end of measured -->"
+CAPTION = (
+    "What each part of batch normalization keeps of its gain in a network of 8 ReLU layers: 0 is "
+    "a network without it, 1 one with all of it."
+)
 PICTURES = "book/_static/readme-{theme}.png"
 
 
 def lead() -> tuple[Figure, Judgement]:
-    """The one figure and the one claim that README opens with."""
-    record = bnbook.run("shaken")
-    figure = figures.curves(
-        by_network(record),
-        "accuracy",
-        panels="network",
-        select={"split": "train", "statistics": "batch"},
-        ylabel="training accuracy",
-    )
-    judgement = claims.judge("shift-5", record)
+    """The one figure and the one claim that README and the cover open with."""
+    record = bnbook.run("dissection")
+    figure = figures.shares(of_network(record, "8 ReLU layers"))
+    judgement = claims.surprise(claims.table())
     return figure, judgement
 
 
@@ -50,6 +49,10 @@ def block(figure: Figure, judgement: Judgement) -> str:
     light, dark = (PICTURES.format(theme=theme) for theme in ("light", "dark"))
     alt = figure.alt.replace('"', "&quot;")
     shown = unit(judgement.claim.unit)
+    elsewhere = [
+        f"- on {called(each.scale, each.data)}: {each.effect_text}: **{each.verdict}**"
+        for each in judgement.elsewhere
+    ]
     strata = [
         f"- {judgement.claim.stratified_by} {name}: {shown.interval(each.effect)}: "
         f"**{each.verdict}**"
@@ -59,10 +62,12 @@ def block(figure: Figure, judgement: Judgement) -> str:
         START,
         f'<picture>\n  <source media="(prefers-color-scheme: dark)" srcset="{dark}">\n'
         f'  <img alt="{alt}" src="{light}" width="700">\n</picture>',
+        CAPTION,
+        "The claim that the measurements contradict most, wherever it was measured:",
         f"> {judgement.claim.says}",
         f"Measured: {judgement.effect_text} (95 % interval; {judgement.basis}); "
         f"{judgement.bound}. Verdict: **{judgement.verdict}**.",
-        "\n".join(strata),
+        "\n".join([*strata, *elsewhere]),
         f"```python\n{lines()}```",
         END,
     ]

@@ -21,7 +21,7 @@ from bnbook import chapters, pasting
 from bnbook.claims._advice import Advice, DecisionTable
 from bnbook.claims._claim import Claim, ClaimError
 from bnbook.claims._errors import Ledger, expect
-from bnbook.claims._evidence import Across
+from bnbook.claims._evidence import Across, surprising
 from bnbook.claims._history import Changes, releases
 from bnbook.claims._judgement import Judgement, weigh
 from bnbook.claims._say import Bare, Sentence, chosen
@@ -51,6 +51,7 @@ __all__ = [
     "ledger",
     "say",
     "standing",
+    "surprise",
     "table",
     "unit",
 ]
@@ -128,6 +129,16 @@ def table(
 def across(judged: Table) -> Across:
     """The claims of a table on every data set of which records ship, with the agreement counted."""
     return Across.of(judged)
+
+
+def surprise(judged: Table) -> Judgement:
+    """The claim of a table that the measurements contradict most, wherever it was measured.
+
+    Of those that fail on every data set of which records ship, those measured on most of them;
+    of these the one whose effect is, where it is least, the largest in units of what matters.
+    The table's own largest effect where no claim fails.
+    """
+    return surprising(judged)
 
 
 def standing(judged: Table) -> Standing:

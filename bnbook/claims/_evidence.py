@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,7 @@ from bnbook.claims._judgement import Judgement
 from bnbook.claims._page import CELL, called, verdict_word
 from bnbook.claims._table import Table
 from bnbook.stats import Verdict
+from bnbook.stats.quantifiers import FAILS
 
 Place = tuple[str, str]
 """A scale and the name of a data set."""
@@ -102,6 +104,18 @@ class Across:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/html": self._repr_html_(), "text/plain": str(self)}
+
+
+def surprising(table: Table) -> Judgement:
+    """See `bnbook.claims.surprise`."""
+
+    def rank(each: Judgement) -> tuple[bool, int, float]:
+        everywhere = (each, *each.elsewhere)
+        fails = all(one.verdict in FAILS and one.verdict != "disproved" for one in everywhere)
+        sizes = [0.0 if math.isnan(one.in_bounds) else abs(one.in_bounds) for one in everywhere]
+        return fails, len(everywhere) if fails else 0, min(sizes)
+
+    return max(table.judgements, key=rank)
 
 
 def _cell(each: Judgement) -> str:

@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 from bnbook import claims
-from bnbook.claims import Judgement
+from bnbook.claims import Judgement, Table
+from bnbook.claims._judgement import weigh
 from tests.claims.conftest import Declare
 from tests.claims.made_up import CLAIM, record
 
@@ -78,3 +79,19 @@ def test_where_nothing_ships_the_table_says_so(
     monkeypatch.setattr(claims, "_shipped", lambda _: {})
     monkeypatch.setattr(claims, "_run", lambda *_: record(0.2, scale="book", data="mnist-5k"))
     assert "No record on other data" in str(claims.across(claims.table(scale="book")))
+
+
+def test_the_surprise_fails_wherever_it_was_measured(
+    declared: Declare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim that fails by more on the digits alone is not the one."""
+
+    def fails(name: str, here: float, there: float) -> Judgement:
+        one, other = (
+            weigh(replace(CLAIM, id=name), record(gain, scale="book"), "book")
+            for gain in (here, there)
+        )
+        return replace(one, elsewhere=(other,))
+
+    found = [fails("made-1", -0.5, 0.3), fails("made-2", -0.2, -0.1), fails("made-3", 0.9, 0.9)]
+    assert claims.surprise(Table({"made-up": tuple(found)}, {})).claim.id == "made-2"
