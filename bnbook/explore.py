@@ -21,8 +21,9 @@ from uuid import uuid4
 
 import ipywidgets as widgets
 
+from bnbook.figures import table
 from bnbook.figures.canvas import NARROW, only
-from bnbook.figures.figure import STYLE, Figure, data_uri
+from bnbook.figures.figure import STYLE, Figure, data_uri, link
 from bnbook.figures.words import tick
 from bnbook.text import unknown
 
@@ -136,7 +137,7 @@ class Explorer:
             got = type(figure).__name__
             raise TypeError(f"an explorer's draw returns a Figure; for {values} it gave {got}")
         small = figure.narrow
-        return Figure(small.light, small.dark, figure.alt) if small else figure
+        return Figure(small.light, small.dark, figure.alt, data=figure.data) if small else figure
 
     @property
     def opening(self) -> Figure:
@@ -145,6 +146,19 @@ class Explorer:
         for control in self.controls.values():
             place = place * len(control.values) + control.opening
         return self.frames[place]
+
+    @property
+    def data(self) -> str:
+        """The numbers of all frames as comma-separated values, the controls in front."""
+        settings = product(*(control.values for control in self.controls.values()))
+        tables = [
+            table.under(dict(zip(self.controls, values, strict=True)), frame.data)
+            for values, frame in zip(settings, self.frames, strict=True)
+        ]
+        heads = {each.partition("\n")[0] for each in tables}
+        if len(heads) != 1:
+            return ""
+        return heads.pop() + "\n" + "".join(each.partition("\n")[2] for each in tables)
 
     def html(self) -> str:
         """The explorer as self-contained HTML: opening frame, sliders, all frames, a script.
@@ -158,7 +172,7 @@ class Explorer:
             f' aria-label="{html.escape(self.title)}"><style>{STYLE}{_STYLE}</style>'
             f'<div class="bn-view">{self.opening.pictures()}</div>'
             f'<div class="bn-panel"><p class="bn-title">{html.escape(self.title)}</p>'
-            f'<div class="bn-controls" hidden>{sliders}</div>'
+            f'<div class="bn-controls" hidden>{sliders}</div>{link(self.data)}'
             "<noscript><p>The controls of this figure need JavaScript; "
             "it shows one setting.</p></noscript></div>"
             f'<script type="application/json">{_json(self._pack())}</script>'
@@ -273,6 +287,15 @@ _SCRIPT = """(function () {
       picture.alt = frame[2];
     });
   }
+  function fetch() {
+    var theme = pictures.findIndex(function (picture) { return picture.offsetParent; });
+    data.frames.forEach(function (frame) {
+      new Image().src = data.images[frame[Math.max(theme, 0)]];
+    });
+  }
+  ['pointerenter', 'focusin', 'touchstart'].forEach(function (event) {
+    root.addEventListener(event, fetch, {once: true, passive: true});
+  });
   sliders.forEach(function (slider) { slider.addEventListener('input', show); });
   root.querySelectorAll('.bn-play').forEach(function (button) {
     var slider = button.parentNode.querySelector('input'), timer = null;

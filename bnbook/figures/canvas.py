@@ -27,6 +27,7 @@ from PIL import Image
 
 from bnbook.figures.figure import PIXEL_RATIO, Drawing, Figure
 from bnbook.figures.style import FONT, THEMES, Look, Real, Theme, looks, points, rc
+from bnbook.figures.table import Part, csv
 
 WIDE, NARROW = 700, 380
 """Widths, in page pixels, of the drawing for a page's column and of the one for a phone."""
@@ -274,12 +275,12 @@ def _panel_height(narrow: bool, rows: int, columns: int) -> Real:
     return (300 if columns == 1 else 225) if rows == 1 else 190
 
 
-def render(paint: Callable[[Canvas], None], alt: str) -> Figure:
-    """Call `paint` on a sheet for each theme and layout and bind the images with their words."""
+def render(paint: Callable[[Canvas], None], alt: str, *data: Part) -> Figure:
+    """Call `paint` on a sheet for each theme and layout; bind images, words and `data`."""
     first, *rest = (
         Drawing(*(_image(paint, theme, width) for theme in THEMES)) for width in _WIDTHS.get()
     )
-    return Figure(first.light, first.dark, alt, rest[0] if rest else None)
+    return Figure(first.light, first.dark, alt, rest[0] if rest else None, csv(data))
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def contours(
     def paint(canvas: Canvas) -> None:
         _paint(canvas, made, (x, y), levels, words, note, named)
 
-    return render(paint, _alt(made, words, note, named))
+    return render(paint, _alt(made, words, note, named), picked.values)
 
 
 def _panel(name: Any, picked: Picked, dims: tuple[str, str, str]) -> _Panel:

@@ -75,7 +75,7 @@ def curves(
         logy,
         ylim,
     )
-    return render(lambda canvas: _paint(canvas, rows, words), _alt(rows, words))
+    return render(lambda canvas: _paint(canvas, rows, words), _alt(rows, words), picked.values)
 
 
 def _title(dim: str | None, at: Any) -> str:

@@ -64,7 +64,7 @@ def density(
         ylim,
         mark,
     )
-    return render(lambda canvas: _paint(canvas, rows, words), _alt(rows, words))
+    return render(lambda canvas: _paint(canvas, rows, words), _alt(rows, words), picked.values)
 
 
 Row = tuple[str, Sequence[Course]]

@@ -73,7 +73,7 @@ def dots(
             nothing(canvas, ax)
             ax.set_xticks([])
 
-    return render(paint, _alt(rows, words, note, paired))
+    return render(paint, _alt(rows, words, note, paired), picked.values)
 
 
 def _paint(canvas: Canvas, rows: Sequence[_Row], top: Real, joined: bool) -> Axes:

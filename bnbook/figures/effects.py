@@ -80,7 +80,24 @@ def effects(judgements: Iterable[Judgement]) -> Figure:
     rows = [row for each in judged for row in _rows(each, 1.0 if alone else _bound(each))]
     zone = _bound(judged[0]) if alone else 1.0
     xlabel = _named(judged[0].claim.unit) if alone else "effect ÷ smallest effect that matters"
-    return render(lambda canvas: _paint(canvas, rows, zone, xlabel), _alt(rows, judged))
+    return render(
+        lambda canvas: _paint(canvas, rows, zone, xlabel), _alt(rows, judged), _columns(rows)
+    )
+
+
+def _columns(rows: Sequence[_Row]) -> dict[str, list[Any]]:
+    """The rows as a table, each effect in its own unit."""
+    return {
+        "effect of": [row.name for row in rows],
+        "says": [row.says for row in rows],
+        "estimate": [row.effect.estimate for row in rows],
+        "low": [row.effect.low for row in rows],
+        "high": [row.effect.high for row in rows],
+        "n": [row.effect.n for row in rows],
+        "unit": [row.unit for row in rows],
+        "smallest that matters": [row.scale for row in rows],
+        "verdict": [row.verdict for row in rows],
+    }
 
 
 def _named(name: str) -> str:

@@ -34,6 +34,7 @@ STYLE = "\n".join(
         "{height:auto;max-width:100%;margin:0 auto;padding:0!important;"
         "border-radius:0;background:none!important;filter:none!important}",
         ".bn-figure img.bn-light{display:block}",
+        ".bn-figure .bn-data{display:block;text-align:right;font-size:.8em}",
         ".text_html:has(>.bn-figure)"
         "{background:none!important;padding:0!important;color:inherit!important}",
         "@media screen{",
@@ -59,13 +60,15 @@ class Figure:
 
     `light` and `dark` are images, twice as many pixels as they take on the page; `narrow`, when
     there is one, is the same drawing laid out for a phone. `alt` says what the picture shows,
-    numbers included. In a notebook or a page it displays itself and follows the theme.
+    numbers included; `data` are the numbers themselves, as comma-separated values. In a notebook
+    or a page it displays itself and follows the theme.
     """
 
     light: bytes = field(repr=False)
     dark: bytes = field(repr=False)
     alt: str
     narrow: Drawing | None = field(default=None, repr=False)
+    data: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not self.alt.strip():
@@ -73,7 +76,9 @@ class Figure:
 
     def html(self) -> str:
         """The figure as self-contained HTML."""
-        return f'<div class="bn-figure"><style>{STYLE}</style>{self.pictures()}</div>'
+        return (
+            f'<div class="bn-figure"><style>{STYLE}</style>{self.pictures()}{link(self.data)}</div>'
+        )
 
     def pictures(self) -> str:
         """The two pictures, light and dark, of which the page's theme hides one."""
@@ -119,6 +124,17 @@ class Figure:
             "image/png": base64.b64encode(png.getvalue()).decode("ascii"),
             "text/plain": self.alt,
         }
+
+
+def link(data: str) -> str:
+    """A small link to the numbers of a figure; nothing where there are none."""
+    if not data:
+        return ""
+    text = base64.b64encode(data.encode()).decode("ascii")
+    return (
+        '<a class="bn-data" download="figure.csv" '
+        f'href="data:text/csv;base64,{text}">Data of this figure (CSV)</a>'
+    )
 
 
 def _sized(image: bytes) -> str:

@@ -53,7 +53,13 @@ def functions(
         for which in ("x", "y"):
             plain(ax, which, False)
 
-    return render(paint, _alt(drawn, steps, region_name if region else "", (xlabel, ylabel), note))
+    told = _alt(drawn, steps, region_name if region else "", (xlabel, ylabel), note)
+    joined = drawn if steps is None else {**drawn, "path": steps}
+    return render(
+        paint,
+        told,
+        *({"curve": [n] * len(x), xlabel: x, ylabel: y} for n, (x, y) in joined.items()),
+    )
 
 
 def _shaped(name: str, curve: Curve) -> tuple[np.ndarray, np.ndarray]:

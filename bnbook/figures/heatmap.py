@@ -98,7 +98,7 @@ def heatmap(
         top = header(canvas, words, note)
         _paint(canvas, grid, top, shade, "cividis" if centre is None else "PuOr")
 
-    return render(paint, _alt(grid, words, note))
+    return render(paint, _alt(grid, words, note), picked.values)
 
 
 def _grid(values: xr.DataArray, lost: xr.DataArray, rows: str, columns: str) -> _Grid:

@@ -78,7 +78,7 @@ def histogram(
         width = _width(rows[0])
         made[0].set_xlim(rows[0].bars.x[0] - width / 2, rows[0].bars.x[-1] + width / 2)
 
-    return render(paint, _alt(rows, words, xlabel, note))
+    return render(paint, _alt(rows, words, xlabel, note), measured.values, exact.values)
 
 
 def _width(row: _Panel) -> float:

@@ -86,7 +86,7 @@ def percentiles(
             made[0].set(xticks=[], yticks=[])
         _name(canvas, made, fans)
 
-    return render(paint, _alt(fans, words, xlabel, note))
+    return render(paint, _alt(fans, words, xlabel, note), picked.values)
 
 
 def _ordered(picked: Picked) -> Picked:

@@ -60,7 +60,9 @@ def roc(
         )
     ]
     note = seeds(curves, "mean and 95 % band")
-    return render(lambda canvas: _paint(canvas, panels, note), _alt(panels, note))
+    return render(
+        lambda canvas: _paint(canvas, panels, note), _alt(panels, note), curves.values, areas.values
+    )
 
 
 def _paint(canvas: Canvas, panels: Sequence[_Panel], note: str) -> None:

@@ -81,7 +81,21 @@ def scatter(
             style: dict[str, Any] = {"linewidth": points(2.6), "path_effects": [halo]}
             ax.plot(*path.T, color=look[name].line, linestyle=look[name].dash, **style)
 
-    return render(paint, _alt(drawn, classes, list(paths), field, (xlabel, ylabel), note))
+    told = _alt(drawn, classes, list(paths), field, (xlabel, ylabel), note)
+    return render(paint, told, *(_columns(cloud, classes, xlabel, ylabel) for cloud in drawn))
+
+
+def _columns(
+    cloud: _Cloud, classes: Sequence[str], xlabel: str, ylabel: str
+) -> dict[str, Sequence[Any] | np.ndarray]:
+    """The points of a cloud as a table."""
+    names = [classes[label] for label in cloud.y]
+    return {
+        "points": [cloud.name] * len(names),
+        xlabel: cloud.x[:, 0],
+        ylabel: cloud.x[:, 1],
+        "class": names,
+    }
 
 
 def _shaped(values: ArrayLike, what: str) -> np.ndarray:

@@ -60,7 +60,7 @@ def shares(
     def paint(canvas: Canvas) -> None:
         _paint(canvas, names, panels, header(canvas, "share of the gain kept", note), xlim)
 
-    return render(paint, _alt(names, panels, whole))
+    return render(paint, _alt(names, panels, whole), found)
 
 
 def _interval(cell: xr.Dataset) -> Interval:

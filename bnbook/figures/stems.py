@@ -43,6 +43,7 @@ def stems(
     shapes = {each.shape for each in values.values()}
     if len(shapes) > 1 or any(len(shape) != 1 or not shape[0] for shape in shapes):
         raise ValueError(f"rows hold one value an example, (m,) each; they have {sorted(shapes)}")
+    first, *_ = values.values()
     for name, each in values.items():
         if not np.isfinite(each).all():
             raise ValueError(f"row '{name}' has values that are not finite")
@@ -64,7 +65,9 @@ def stems(
             if last:
                 ax.set_xlabel(xlabel, labelpad=points(3))
 
-    return render(paint, _alt(values, xlabel, note))
+    return render(
+        paint, _alt(values, xlabel, note), {xlabel: np.arange(1, len(first) + 1), **values}
+    )
 
 
 def _row(
