@@ -21,7 +21,12 @@ MOVED := $(shell made=$$(sed -n 's/^command = .* -m venv //p' $(VENV)/pyvenv.cfg
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
+<<<<<<< HEAD
 .PHONY: help book records check remeasure publish html notebooks teacher test test-pages lint types serve readme lock clean moved
+=======
+# `make pdf`, `make epub`, `make archive`: editions of the pages that `make book` made.
+.PHONY: help pdf epub archive book records check remeasure publish html test test-pages lint types serve readme lock clean moved
+>>>>>>> db84a56 (make pdf, epub, archive: editions made from the built pages)
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +87,9 @@ lint: $(VENV)/dev  ## style, format, and the direction of imports
 
 types: $(VENV)/dev  ## static types of the package and its tests
 	$(BIN)/mypy
+
+pdf epub archive: $(VENV)/dev
+	$(BIN)/python -m bnbook.editions $@
 
 serve:  ## the built book on http://localhost:8000 (PORT=… for another)
 	$(BIN)/python -m http.server $(PORT) --bind localhost --directory $(HTML)

@@ -1,0 +1,136 @@
+"""The built pages in the order of the book, without what only a screen can use."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bnbook import environment
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page as Tab
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+# Every page that the sidebar names, each once; the first is the cover.
+_ORDER = """() => [...new Set([...document.querySelectorAll('nav.bd-links a, .navbar-brand')]
+    .map(a => new URL(a.href).pathname).filter(path => path.endsWith('.html')))]"""
+
+# Take out of the text what cannot be pressed, moved or needed on paper.
+_STILL = """async () => {
+    const text = document.querySelector('article').cloneNode(true);
+    const gone = '.headerlink, .copybtn, script, style, noscript, button, form, datalist, '
+        + '.bn-data, .bn-controls, .bn-playground, .bn-filters, .bn-downloads, .toggle-button, '
+        + 'template, .bn-dark, source, .solution, .sd-tab-set > input';
+    text.querySelectorAll(gone).forEach(each => each.remove());
+    text.querySelectorAll('[hidden]').forEach(each => each.removeAttribute('hidden'));
+    text.querySelectorAll('input, select').forEach(each => each.remove());
+    text.querySelectorAll('details').forEach(each => { each.open = true; });
+    for (const picture of text.querySelectorAll('picture')) {
+        const image = picture.querySelector('img');
+        if (image) picture.replaceWith(image); else picture.remove();
+    }
+    text.querySelectorAll('img').forEach(each => {
+        each.removeAttribute('loading');
+        each.removeAttribute('decoding');
+        each.removeAttribute('style');
+    });
+    text.querySelectorAll('[tabindex]').forEach(each => each.removeAttribute('tabindex'));
+    text.querySelectorAll('details').forEach(each => {
+        const inside = document.createElement('div');
+        inside.append(...each.childNodes);
+        inside.querySelectorAll('summary').forEach(one => {
+            const line = document.createElement('p');
+            line.append(...one.childNodes);
+            one.replaceWith(line);
+        });
+        each.replaceWith(inside);
+    });
+    if (MATHML) for (const formula of text.querySelectorAll('.katex')) {
+        const math = formula.querySelector('math');
+        math.querySelectorAll('annotation').forEach(each => each.remove());
+        formula.replaceWith(math);
+    }
+    return new XMLSerializer().serializeToString(text);
+}"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: its name, as in "small-batches", its title, and its text as XHTML."""
+
+    name: str
+    title: str
+    text: str
+
+
+def html() -> Path:
+    """The folder of the built pages; `FileNotFoundError` where there are none."""
+    folder = (environment.checkout() or Path()) / "_build" / "html"
+    if not (folder / "book" / "index.html").is_file():
+        raise FileNotFoundError(f"no pages in {folder}: run `make book` first")
+    return folder
+
+
+@contextmanager
+def browser(folder: Path) -> Iterator[tuple[Tab, str]]:
+    """A tab of Chromium, and the address at which it finds the files of `folder`."""
+    from playwright.sync_api import sync_playwright
+
+    handler = functools.partial(_Quiet, directory=str(folder))
+    installed = next(filter(None, map(shutil.which, BROWSERS)), None)
+    with (
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
+        sync_playwright() as playwright,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        chromium = playwright.chromium.launch(
+            executable_path=installed, args=["--no-sandbox", "--disable-gpu"]
+        )
+        try:
+            yield chromium.new_page(), f"http://127.0.0.1:{server.server_port}"
+        finally:
+            chromium.close()
+            server.shutdown()
+
+
+def read(tab: Tab, site: str, *, mathml: bool) -> list[Page]:
+    """All pages; formulas as MathML, or else as KaTeX has set them."""
+    tab.goto(f"{site}/book/index.html")
+    return [_read(tab, f"{site}{path}", mathml) for path in tab.evaluate(_ORDER)]
+
+
+def _read(tab: Tab, address: str, mathml: bool) -> Page:
+    tab.goto(address)
+    tab.wait_for_function("!window.katex || document.documentElement.dataset.math === 'set'")
+    text = tab.evaluate(_STILL.replace("MATHML", str(mathml).lower()))
+    name = address.rpartition("/")[2].removesuffix(".html")
+    title = tab.locator("article h1").first.inner_text().rstrip("#¶").strip()
+    return Page(name, title, text)
+
+
+def links(text: str, names: set[str], target: str) -> str:
+    """`text` with links to pages of the book turned to `target`, in which {page} and {part} stand.
+
+    Links to files that are in no edition lose their address.
+    """
+
+    def turned(found: re.Match[str]) -> str:
+        name, part = found[1], found[2] or ""
+        return f'href="{target.format(page=name, part=part)}"' if name in names else ""
+
+    text = re.sub(r'href="([\w-]+)\.html(?:#([^"]*))?"', turned, text)
+    return re.sub(r'href="(?!https?:|#|mailto:|[\w-]+\.xhtml)[^"]*"', "", text)
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
