@@ -55,13 +55,35 @@ def test_page_loads_nothing_from_elsewhere(page: str) -> None:
     assert loaded_from_elsewhere(page) == []
 
 
-@pytest.mark.parametrize("generated", ["genindex", "search"])
-def test_the_index_and_the_search_load_nothing_from_elsewhere(generated: str) -> None:
-    assert loaded_from_elsewhere(generated) == []
+def test_the_search_loads_nothing_from_elsewhere() -> None:
+    assert loaded_from_elsewhere("search") == []
+
+
+def test_page_says_who_wrote_it_when_and_which_version(page: str) -> None:
+    told = article(page).select_one("h1 + .bn-facts")
+    assert told is not None
+    author, date, version, *_ = told.get_text().split(" · ")
+    assert author
+    assert re.fullmatch(r"\d{1,2} [A-Z][a-z]+ \d{4}", date)
+    assert re.fullmatch(r"version \d+\.\d+\.\d+\S*", version)
+
+
+def test_pictures_and_their_numbers_are_files(page: str) -> None:
+    text = (HTML / f"{page}.html").read_text()
+    assert re.findall(r"data:(?:image/(?:webp|png)|text/csv)[^\"']{100}", text) == []
+    for drawing in article(page).select(".bn-figure"):
+        if drawing.find_parent(class_="solution"):
+            continue
+        link = drawing.select_one("a.bn-data")
+        assert link is not None, f"no numbers: {drawing.find('img')['alt'][:80]}"
+        table = (HTML / page).parent / str(link["href"])
+        head, *rows = table.read_text().splitlines()
+        assert "," in head
+        assert rows
 
 
 def test_style_sheets_load_nothing_from_elsewhere() -> None:
-    sheets = [path for path in (HTML / "_static").rglob("*.css") if "mathjax" not in path.parts]
+    sheets = [path for path in (HTML / "_static").rglob("*.css") if "katex" not in path.parts]
     assert sheets
     assert [path.name for path in sheets if IMPORTED.search(path.read_text())] == []
 

@@ -29,9 +29,12 @@ class View:
     outside: list[str] = field(default_factory=list)
 
     def settle(self) -> None:
-        """Wait until the mathematics is set and every picture is decoded."""
+        """Wait until the mathematics is set and every picture is loaded, also those far below."""
         self.page.wait_for_load_state("load")
-        self.page.evaluate("window.MathJax ? MathJax.startup.promise.then(() => 0) : 0")
+        self.page.wait_for_function(
+            "!window.katex || document.documentElement.dataset.math === 'set'"
+        )
+        self.page.evaluate("document.querySelectorAll('img').forEach(i => i.loading = 'eager')")
         self.page.evaluate(
             "Promise.all([...document.images].filter(i => i.checkVisibility())"
             ".map(i => i.decode().catch(() => 0))).then(() => 0)"

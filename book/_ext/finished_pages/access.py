@@ -1,0 +1,20 @@
+"""What the theme and the bibliography leave to be mended for those who cannot see or point."""
+
+from bs4 import BeautifulSoup
+
+
+def mend(page: BeautifulSoup) -> None:
+    """Mend one page in place."""
+    for sidebar in page.select("#pst-primary-sidebar"):
+        sidebar["role"] = "complementary"
+        sidebar["aria-label"] = "The book: search and chapters"
+    for button in page.select("button.search-button-field"):  # its words are its name
+        del button["aria-label"]
+        del button["title"]
+    for icon in page.select("button i, a i"):
+        icon["aria-hidden"] = "true"
+    for icon in page.select("button.theme-switch-button i"):
+        del icon["title"]
+    for works in page.select(".citation-list"):  # entries of a list, not of a deprecated kind
+        for work in works.select(".citation"):
+            work["role"] = "listitem"

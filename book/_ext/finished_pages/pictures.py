@@ -1,0 +1,59 @@
+"""Pictures and data that stand in a page as `data:` addresses become files that load when needed.
+
+A notebook carries its outputs in one file, so figures and explorers hold theirs as text. In
+the pages a picture is a file, named by its content, that a browser fetches when it comes near.
+"""
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+
+EMBEDDED = re.compile(r"data:image/(webp|png);base64,([A-Za-z0-9+/=]{200,})")
+
+
+def as_files(html: str, folder: Path, depth: int) -> str:
+    """`html` with a relative address for each embedded picture, which is written under `folder`."""
+
+    def moved(found: re.Match[str]) -> str:
+        content = base64.b64decode(found[2])
+        target = folder / "_images" / f"{hashlib.sha256(content).hexdigest()[:16]}.{found[1]}"
+        target.parent.mkdir(exist_ok=True)
+        if not target.exists():
+            target.write_bytes(content)
+        return f"{'../' * depth}_images/{target.name}"
+
+    return EMBEDDED.sub(moved, html)
+
+
+def lazy(page: BeautifulSoup) -> None:
+    """Let every picture of the text wait until it comes near."""
+    for image in page.select("article img"):
+        image["loading"] = "lazy"
+
+
+def once(page: BeautifulSoup) -> None:
+    """Leave of each style sheet in the text one copy, and of a kernel's widgets nothing."""
+    for state in page.select('script[type="application/vnd.jupyter.widget-state+json"]'):
+        state.decompose()
+    seen: set[str] = set()
+    for sheet in page.select("article style"):
+        text = sheet.get_text()
+        if text in seen:
+            sheet.decompose()
+        seen.add(text)
+
+
+def name_data(page: BeautifulSoup, folder: Path, depth: int) -> None:
+    """Let the numbers of a figure be a file that has the figure's name."""
+    for anchor in page.select("a.bn-data[href^='data:text/csv;base64,']"):
+        figure = anchor.find_parent("figure", id=True)
+        content = base64.b64decode(str(anchor["href"]).partition(",")[2])
+        name = figure["id"] if figure else hashlib.sha256(content).hexdigest()[:16]
+        target = folder / "_data" / f"{name}.csv"
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(content)
+        anchor["href"] = f"{'../' * depth}_data/{target.name}"
+        anchor["download"] = target.name

@@ -1,0 +1,78 @@
+// Formulas are set by KaTeX, which travels with the book. The macros are those of `mathjax3_config`
+// in _config.yml, which a notebook reads as well; Sphinx hands them to the page.
+(() => {
+  const given = window.MathJax?.tex?.macros ?? {};
+  const macros = Object.fromEntries(
+    Object.entries(given).map(([name, says]) => [`\\${name}`, Array.isArray(says) ? says[0] : says]),
+  );
+  const SLICE = 8; // milliseconds of setting formulas between two looks at the reader
+  let waiting = [];
+
+  function set(formula) {
+    const source = [...formula.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+    const tex = source.map((node) => node.data).join("").trim();
+    const kind = tex.slice(0, 2);
+    if (kind !== "\\(" && kind !== "\\[") return;
+    const place = document.createElement("span");
+    source[0].before(place);
+    source.forEach((node) => node.remove());
+    katex.render(tex.slice(2, -2), place, {
+      displayMode: kind === "\\[",
+      macros: { ...macros },
+      throwOnError: false,
+      strict: "ignore",
+    });
+  }
+
+  function done() {
+    document.documentElement.dataset.math = "set";
+    reach();
+  }
+
+  function all() {
+    waiting.splice(0).forEach(set);
+    done();
+  }
+
+  // Those in sight first, the others when there is time.
+  function begin() {
+    if (!window.katex) return;
+    const formulas = [...document.querySelectorAll(".math.notranslate")];
+    const near = formulas.map((formula) => {
+      const box = formula.getBoundingClientRect();
+      return box.bottom > -200 && box.top < innerHeight + 400;
+    });
+    waiting = formulas.filter((_, place) => !near[place]);
+    formulas.filter((_, place) => near[place]).forEach(set);
+    later(go);
+  }
+
+  function go() {
+    const end = performance.now() + SLICE;
+    while (waiting.length && performance.now() < end) set(waiting.shift());
+    if (waiting.length) later(go);
+    else done();
+  }
+
+  function later(task) {
+    if (window.requestIdleCallback) requestIdleCallback(task, { timeout: 300 });
+    else setTimeout(task, 20);
+  }
+
+  // What is wider than its column scrolls, so the keyboard must reach it; nothing else is a stop.
+  function reach() {
+    const boxes = ".bd-article :is(.katex-display, pre, .bn-strata, .bn-decisions, .bn-scrolls)";
+    for (const box of document.querySelectorAll(`${boxes}, .pst-scrollable-table-container`)) {
+      if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  }
+
+  let resized = 0;
+  window.addEventListener("resize", () => {
+    clearTimeout(resized);
+    resized = setTimeout(reach, 200);
+  });
+  window.addEventListener("beforeprint", all);
+  document.addEventListener("DOMContentLoaded", begin);
+})();
