@@ -57,7 +57,7 @@ def verdict_box(judgement: Judgement) -> str:
     claim = judgement.claim
     head = verdict_word(judgement.verdict, extent(judgement))
     paragraphs = [
-        f"{head} · <code>{escape(claim.id)}</code> · {cited(claim)}",
+        f"{head} · <code>{escape(claim.id)}</code> · {cited(claim)} · {_HELP}",
         f"<em>{escape(claim.says)}</em>",
         measured(judgement),
         escape(f"{_sentence(judgement.bound)}: {judgement.reason}.{_correction(judgement)}"),
@@ -75,6 +75,9 @@ def verdict_box(judgement: Judgement) -> str:
         f'id="{anchor(claim.id)}" aria-label="Verdict on {escape(claim.id)}: {judgement.verdict}" '
         f'data-effect="{judgement.shown:.6g}" style="{BOX}">{body}{strata_table(judgement)}</aside>'
     )
+
+
+_HELP = '<a href="scoreboard.html#how-a-verdict-is-reached">how to read this</a>'
 
 
 def _elsewhere(judgement: Judgement) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
-from . import access, facts, icons, pictures, search
+from . import access, facts, icons, pictures, search, terms
 
 
 def _pages(app: Sphinx) -> Iterator[tuple[str, Path]]:
@@ -21,6 +21,14 @@ def _pages(app: Sphinx) -> Iterator[tuple[str, Path]]:
             yield name, file
 
 
+def _glossary(folder: Path) -> dict[str, tuple[str, str]]:
+    """The words that the book explains, and where."""
+    file = folder / f"{terms.GLOSSARY}.html"
+    if not file.is_file():
+        return {}
+    return terms.read(BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser"))
+
+
 def finish(app: Sphinx, exception: Exception | None) -> None:
     """Finish the pages of a build that succeeded."""
     if exception is not None or app.builder.name != "html":
@@ -28,6 +36,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     folder = Path(app.outdir)
     sections: list[search.Section] = []
     used: set[str] = set()
+    words = _glossary(folder)
     for name, file in _pages(app):
         text = pictures.as_files(file.read_text(encoding="utf-8"), folder, name.count("/"))
         page = BeautifulSoup(text, "html.parser")
@@ -38,6 +47,10 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         pictures.once(page)
         pictures.name_data(page, folder, name.count("/"))
         access.mend(page)
+        if name == terms.GLOSSARY:
+            terms.read(page)
+        elif name in app.env.found_docs:
+            terms.explain(page, words)
         if name in app.env.found_docs:
             facts.say(page, app, name)
             sections += search.sections(page, name)

@@ -5,6 +5,9 @@ from bs4 import BeautifulSoup
 
 def mend(page: BeautifulSoup) -> None:
     """Mend one page in place."""
+    if page.title and page.title.string:  # the cover's title is the book's, and stood there twice
+        first, _, second = page.title.string.partition(" — ")
+        page.title.string = first if first == second else page.title.string
     for sidebar in page.select("#pst-primary-sidebar"):
         sidebar["role"] = "complementary"
         sidebar["aria-label"] = "The book: search and chapters"

@@ -91,6 +91,11 @@ def write(folder: Path, found: list[Section]) -> None:
     (folder / "searchindex.js").unlink(missing_ok=True)
 
 
+def plain(node: Tag) -> str:
+    """What a reader sees of a node, formulas in plain signs."""
+    return _clean(_text(node, []))
+
+
 def _is_section(node: object) -> bool:
     return isinstance(node, Tag) and node.name == "section" and bool(node.get("id"))
 
