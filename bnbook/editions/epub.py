@@ -63,6 +63,7 @@ def _valid(text: str) -> str:
     """Without attributes that a page may have and an EPUB may not."""
     text = re.sub(r' (?:data-[\w-]+|align|cite|autocomplete|list|open|download)="[^"]*"', "", text)
     text = re.sub(r' (?:width|height)="(?:auto|\d+%|\d*\.\d+)"(?=[^<]*>)', "", text)
+    text = re.sub(r' role="doc-[\w-]+"', "", text)
     return re.sub(r' role="(?:note|group|listitem|list|complementary)"', "", text)
 
 

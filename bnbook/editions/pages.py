@@ -57,9 +57,35 @@ _STILL = """async () => {
     if (MATHML) for (const formula of text.querySelectorAll('.katex')) {
         const math = formula.querySelector('math');
         math.querySelectorAll('annotation').forEach(each => each.remove());
+        strict(math);
         formula.replaceWith(math);
     }
     return new XMLSerializer().serializeToString(text);
+
+    // What browsers forgive and the schema of MathML does not: bare spaces, empty lists of lengths,
+    // and the invisible sign of an operator's application as one argument too many.
+    function strict(math) {
+        const two = ['msub', 'msup', 'mover', 'munder'], three = ['msubsup', 'munderover'];
+        for (const each of math.querySelectorAll('*')) {
+            for (const name of ['columnspacing', 'rowspacing', 'columnalign']) {
+                if (each.getAttribute(name) === '') each.removeAttribute(name);
+            }
+            if (['mi', 'mn', 'mo', 'mtext', 'ms'].includes(each.localName)) continue;
+            for (const bare of [...each.childNodes].filter(node => node.nodeType === 3)) {
+                const word = bare.data.trim();
+                const kind = word ? 'mtext' : 'mspace';
+                const part = document.createElementNS(math.namespaceURI, kind);
+                if (word) part.textContent = word; else part.setAttribute('width', '0.167em');
+                bare.replaceWith(part);
+            }
+            const room = two.includes(each.localName) ? 2 : three.includes(each.localName) ? 3 : 99;
+            for (const sign of [...each.children]) {
+                const extra = each.children.length > room;
+                if (extra && sign.textContent === '\u2061') sign.remove();
+                else if (extra && sign.localName === 'mspace') sign.remove();
+            }
+        }
+    }
 }"""
 
 

@@ -18,6 +18,12 @@ def mend(page: BeautifulSoup) -> None:
         icon["aria-hidden"] = "true"
     for icon in page.select("button.theme-switch-button i"):
         del icon["title"]
+    known: set[str] = set()
+    for part in page.select("article [id]"):  # exercises and solutions all have the same
+        if part["id"] in known:
+            del part["id"]
+        else:
+            known.add(str(part["id"]))
     for works in page.select(".citation-list"):  # entries of a list, not of a deprecated kind
         for work in works.select(".citation"):
             work["role"] = "listitem"

@@ -36,7 +36,11 @@ GREEK = {
     ),
 }
 SIGNS = dict(
-    zip(("le", "ge", "times", "pm", "cdot", "approx", "infty", "in"), "≤≥×±·≈∞∈", strict=True)
+    zip(
+        ("le", "ge", "times", "pm", "cdot", "approx", "infty", "in", "mid", "to", "mapsto"),
+        "≤≥×±·≈∞∈|→↦",
+        strict=True,
+    )
 )
 
 
@@ -119,7 +123,8 @@ def _formula(tex: str, symbols: list[str]) -> str:
     names = re.findall(r"\\([A-Za-z]+)", tex)
     symbols += [name for name in names if name in GREEK]
     plain = re.sub(r"\\([A-Za-z]+)", lambda m: GREEK.get(m[1], SIGNS.get(m[1], "")), tex)
-    plain = re.sub(r"[\\{}()\[\]$&]|\s+", "", plain)
+    plain = re.sub(r"^\\[(\[]|\\[)\]]$", "", plain.strip())
+    plain = re.sub(r"[\\{}$&]|\s+", "", plain)
     return plain if len(plain) <= 16 else "…"
 
 
