@@ -21,12 +21,7 @@ MOVED := $(shell made=$$(sed -n 's/^command = .* -m venv //p' $(VENV)/pyvenv.cfg
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-<<<<<<< HEAD
-.PHONY: help book records check remeasure publish html notebooks teacher test test-pages lint types serve readme lock clean moved
-=======
-# `make pdf`, `make epub`, `make archive`: editions of the pages that `make book` made.
-.PHONY: help pdf epub archive book records check remeasure publish html test test-pages lint types serve readme lock clean moved
->>>>>>> db84a56 (make pdf, epub, archive: editions made from the built pages)
+.PHONY: help editions pdf epub archive book records check remeasure publish html notebooks teacher test test-pages lint types serve readme lock clean moved
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +82,8 @@ lint: $(VENV)/dev  ## style, format, and the direction of imports
 
 types: $(VENV)/dev  ## static types of the package and its tests
 	$(BIN)/mypy
+
+editions: pdf epub archive  ## the book as PDF, EPUB and offline archive, from the built pages
 
 pdf epub archive: $(VENV)/dev
 	$(BIN)/python -m bnbook.editions $@

@@ -1,6 +1,7 @@
 """What a page says of itself: author, date, version, and how long it takes to read."""
 
 import re
+import shutil
 import subprocess
 from datetime import date
 from functools import cache
@@ -65,6 +66,8 @@ def _citation(folder: str) -> dict:
 
 def _changed(source: Path) -> date | None:
     """The day of the last change to a page's source, or None outside a repository."""
+    if shutil.which("git") is None:
+        return None
     asked = subprocess.run(
         ["git", "log", "-1", "--format=%cs", "--", source.name],
         cwd=source.parent,

@@ -1,0 +1,104 @@
+"""What is done to a page after Sphinx: on small pages, without a build."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+
+EXTENSIONS = Path(__file__).parents[2] / "book" / "_ext"
+PICTURE = b"RIFF" + bytes(range(256))
+
+
+@pytest.fixture(autouse=True)
+def extensions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXTENSIONS))
+    for name in [each for each in sys.modules if each.startswith("finished_pages")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def part(name: str) -> ModuleType:
+    """One module of the extension."""
+    return importlib.import_module(f"finished_pages.{name}")
+
+
+def soup(text: str) -> Any:
+    return BeautifulSoup(
+        f"<html><head></head><body><article>{text}</article></body></html>", "html.parser"
+    )
+
+
+def test_an_embedded_picture_becomes_one_file_wherever_it_stands(tmp_path: Path) -> None:
+    uri = f"data:image/webp;base64,{base64.b64encode(PICTURE).decode()}"
+    text = f'<img src="{uri}"><script type="application/json">{{"images":["{uri}"]}}</script>'
+    made = part("pictures").as_files(text, tmp_path, 1)
+    (file,) = (tmp_path / "_images").iterdir()
+    assert file.read_bytes() == PICTURE
+    assert made.count(f"../_images/{file.name}") == 2
+    assert "base64" not in made
+
+
+def test_the_numbers_of_a_figure_get_its_name(tmp_path: Path) -> None:
+    table = base64.b64encode(b"step,value\n1,2\n").decode()
+    page = soup(
+        f'<figure id="fig-x"><a class="bn-data" href="data:text/csv;base64,{table}">d</a></figure>'
+    )
+    part("pictures").name_data(page, tmp_path, 1)
+    assert page.a["href"] == "../_data/fig-x.csv"
+    assert (tmp_path / "_data" / "fig-x.csv").read_text() == "step,value\n1,2\n"
+
+
+def test_a_word_is_explained_once_and_not_in_code_or_formulas() -> None:
+    page = soup(
+        '<p><code>arm</code> <span class="math">arm</span> An arm and another arm.</p><h2>arm</h2>'
+    )
+    part("terms").explain(page, {"arm": ("term-arm", "One setting.")})
+    (term,) = page.select("a.bn-term")
+    assert term.get_text() == "arm"
+    assert term["href"] == "notation.html#term-arm"
+    assert term["data-says"] == "One setting."
+    assert page.p.get_text() == "arm arm An arm and another arm."
+
+
+def test_words_of_the_glossary_are_read_with_their_anchors() -> None:
+    page = soup(
+        '<section id="words"><dl><dt>member, population</dt><dd><p>Two words.</p></dd>'
+        r'<dt>rule</dt><dd><p><span class="math">\(p(y\mid x)\)</span></p></dd></dl></section>'
+    )
+    words = part("terms").read(page)
+    assert words == {
+        "population": ("term-member-population", "Two words."),
+        "rule": ("term-rule", "p(y|x)"),
+    }
+
+
+def test_a_section_is_found_without_those_inside_it_and_without_tex() -> None:
+    page = soup(
+        r'<section id="one"><h1>One</h1><p>Of <span class="math">\(\gamma\)</span>.</p>'
+        '<section id="two"><h2>Two</h2><p>Inside.</p></section></section>'
+    )
+    first, second = part("search").sections(page, "book/x")
+    assert (first.title, first.text, first.symbols) == ("One", "Of γ.", "gamma")
+    assert (second.title, second.chapter, second.text) == ("Two", "One", "Inside.")
+
+
+def test_an_id_stands_once_and_a_title_is_not_doubled() -> None:
+    page = soup('<div id="a"></div><div id="a"></div>')
+    page.head.append(BeautifulSoup("<title>Book — Book</title>", "html.parser").title)
+    part("access").mend(page)
+    assert len(page.select("#a")) == 1
+    assert page.title.string == "Book"
+
+
+def test_reading_time_counts_prose_and_neither_code_nor_solutions() -> None:
+    prose = "word " * 600
+    page = soup(
+        f'<p>{prose}</p><div class="solution">{prose}</div><div class="cell_input">{prose}</div>'
+    )
+    assert part("facts").reading_minutes(page) == 3
