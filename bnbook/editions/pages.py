@@ -30,10 +30,11 @@ _STILL = """async () => {
     const gone = '.headerlink, .copybtn, script, style, noscript, button, form, datalist, '
         + '.bn-data, .bn-controls, .bn-playground, .bn-filters, .bn-downloads, .toggle-button, '
         + 'template, .bn-dark, source, .solution, .sd-tab-set > input';
+    text.querySelectorAll('.bn-playground[data-small]').forEach(each => {
+        each.closest('section').remove();
+    });
     text.querySelectorAll(gone).forEach(each => each.remove());
-    text.querySelectorAll('[hidden]').forEach(each => each.removeAttribute('hidden'));
-    text.querySelectorAll('input, select').forEach(each => each.remove());
-    text.querySelectorAll('details').forEach(each => { each.open = true; });
+    text.querySelectorAll('[hidden], input, select, textarea').forEach(each => each.remove());
     for (const picture of text.querySelectorAll('picture')) {
         const image = picture.querySelector('img');
         if (image) picture.replaceWith(image); else picture.remove();
