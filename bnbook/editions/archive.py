@@ -15,8 +15,8 @@ MANIFEST = "MANIFEST.sha256"
 READ = """\
 This is the whole book, for a machine without a network.
 
-Open html/index.html in a browser. The folder notebooks, where there is one, holds the chapters as
-notebooks. To check that nothing was lost or changed:
+Open html/index.html in a browser; html/notebooks has the chapters as notebooks. To check that
+nothing was lost or changed:
 
     sha256sum --check MANIFEST.sha256
 """
@@ -26,12 +26,9 @@ def write(target: Path) -> Path:
     """Pack pages, notebooks and the manifest into `target`."""
     folder = pages.html()
     files = {"README.txt": READ.encode()}
-    for name, root in (("html", folder), ("notebooks", folder.parent / "notebooks")):
-        files |= {
-            f"{name}/{path.relative_to(root).as_posix()}": path.read_bytes()
-            for path in sorted(root.rglob("*"))
-            if path.is_file()
-        }
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            files[f"html/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
     lines = [f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in files.items()]
     files[MANIFEST] = ("\n".join(lines) + "\n").encode()
     target.parent.mkdir(parents=True, exist_ok=True)
