@@ -7,12 +7,7 @@ import math
 from bnbook.claims import Claim
 from bnbook.outcomes import after_bn as outcomes
 
-TITLE = "What came after, and what BN costs"
-POSITION = 10
-QUESTION = "Which of its successors match BN, and what is the price of it?"
-
-SPEED_MATTERS = 0.02  # accuracy, on average over the looks
-ACCURACY_MATTERS = 0.01
+SPEED_MATTERS, ACCURACY_MATTERS = outcomes.MATTERS["speed"], outcomes.MATTERS["accuracy"]
 HALF_DECADE = 0.25  # decades: half of the way from one rate of the grid to the next
 
 SPEED = (

@@ -12,9 +12,6 @@ from bnbook import experiments
 from bnbook.exercises import Case, Exercise, Function, Matching, Numeric
 from bnbook.outcomes import after_bn as outcomes
 
-TITLE = "What came after, and what BN costs"
-POSITION = 10
-
 
 def attacks() -> Iterator[Case]:
     """The change of |δ| ≤ ε in every pixel that lowers wᵀx the most."""

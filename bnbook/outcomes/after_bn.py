@@ -20,8 +20,24 @@ from bnbook.outcomes.arms import (
     stacked,
     unfold,
 )
+from bnbook.stats import decide
 
 Statistic = Callable[[xr.Dataset], xr.DataArray]
+
+MATTERS = {"speed": 0.02, "accuracy": 0.01}
+"""The smallest difference in an outcome that would matter; speed is an average over the looks."""
+
+SAID = {
+    "none": "no normalizer and no remedy",
+    "layer": "layer normalization",
+    "rms": "root mean square normalization",
+    "dyt": "dynamic tanh",
+    "frn": "filter response normalization",
+    "rezero": "branches that start at nothing",
+    "fixup": "Fixup",
+    "scaled weights": "scaled weights with clipping",
+}
+"""Every recipe but batch normalization, in words."""
 
 
 def studied(record: xr.Dataset) -> xr.Dataset:
@@ -189,6 +205,38 @@ def beside_batch(record: xr.Dataset, outcome: str) -> xr.Dataset:
     gap = found.sel(recipe=others) - found.sel(recipe="batch", drop=True)
     gap.attrs = {**found.attrs, "long_name": f"{found.attrs['long_name']}, beyond BN's"}
     return gap.transpose("recipe", "network", "seed").to_dataset(name="gap")
+
+
+def answer(record: xr.Dataset, network: str, outcome: str) -> str:
+    """What the record says of one network: who is ahead of BN, level with it, or behind.
+
+    Ahead and behind by what matters; level is who loses less than that for certain, and is not
+    ahead. All by the 95 % interval of the difference paired by seed.
+    """
+    found = studied(record)[outcome].sel(network=network, drop=True)
+    groups: dict[str, list[str]] = {"ahead": [], "level": [], "behind": [], "undecided": []}
+    for recipe in found["recipe"].values.tolist():
+        gap = (found.sel(recipe=recipe) - found.sel(recipe="batch")).values
+        if recipe != "batch" and not np.isnan(gap).all():
+            groups[_place(gap, MATTERS[outcome])].append(SAID[recipe])
+    said = {place: "; ".join(names) or "nobody" for place, names in groups.items()}
+    text = (
+        f"**{network.capitalize()}, {outcome}.** Ahead of batch normalization: {said['ahead']}. "
+        f"Level with it: {said['level']}. Behind: {said['behind']}."
+    )
+    return text + (f" Undecided: {said['undecided']}." if groups["undecided"] else "")
+
+
+def _place(gap: np.ndarray, matters: float) -> str:
+    if decide(gap, matters).verdict == "supported":
+        return "ahead"
+    verdict = decide(gap, matters, "at-least").verdict
+    return {"supported": "level", "reversed": "behind"}.get(verdict, "undecided")
+
+
+def answers(record: xr.Dataset) -> list[str]:
+    """`answer` for every network and outcome that has a smallest difference."""
+    return [answer(record, each, outcome) for each in networks(record) for outcome in MATTERS]
 
 
 def networks(record: xr.Dataset) -> list[str]:

@@ -157,3 +157,19 @@ def test_what_is_drawn_can_be_drawn() -> None:
         draw(outcomes.tuned_on(made_up("fine-tuning")), "accuracy", over="m"),
     ]
     assert all("8 seeds" in each.alt or "10 seeds" in each.alt for each in drawn)
+
+
+def test_the_answer_names_who_is_ahead_level_and_behind() -> None:
+    record = made_up("successors")
+    record["accuracy"][:] = 0.8 + 0.001 * record["seed"]
+    for recipe, gap in {"layer": -0.1, "rezero": 0.1, "dyt": 0.005}.items():
+        record["accuracy"].loc[{"arm": f"transformer, {recipe}"}] += gap
+    noise = 0.2 * (-1.0) ** record["seed"]
+    record["accuracy"].loc[{"arm": "transformer, none"}] += noise
+    said = outcomes.answer(record, "transformer", "accuracy")
+    ahead, level, behind, undecided = said.split("** ")[1].removesuffix(".").split(". ")
+    assert ahead == "Ahead of batch normalization: branches that start at nothing"
+    assert level == "Level with it: root mean square normalization; dynamic tanh"
+    assert behind == "Behind: layer normalization"
+    assert undecided == "Undecided: no normalizer and no remedy"
+    assert len(outcomes.answers(record)) == 6
