@@ -56,9 +56,8 @@ def having(record: Labelled, **levels: object) -> Labelled:
 def only(record: Labelled, **levels: object) -> Labelled:
     """The one arm with exactly these factors and no others, without its dimension."""
     found = having(record, **levels) if levels else record
-    others = [str(n) for n, c in found.coords.items() if c.dims == ("arm",) and n != "arm"]
-    unset = [n for n in others if n not in levels]
-    for factor in unset:
+    factors = [str(n) for n, c in found.coords.items() if c.dims == ("arm",) and n != "arm"]
+    for factor in set(factors) - set(levels):
         values = found[factor]
         found = found.isel(arm=np.flatnonzero(values.isnull() | (values == "")))
     if found.sizes["arm"] != 1:
@@ -66,7 +65,7 @@ def only(record: Labelled, **levels: object) -> Labelled:
             f"{found.sizes['arm']} arms have {dict(levels)} and set nothing else; the arms are "
             + "; ".join(map(str, record["arm"].values))
         )
-    return found.isel(arm=0, drop=True).drop_vars(others)
+    return found.isel(arm=0, drop=True)
 
 
 def by_norm(record: Labelled, **levels: object) -> Labelled:

@@ -13,6 +13,7 @@ from bnbook.outcomes.arms import (
     by_norm,
     having,
     on_the_way,
+    only,
     unfold,
 )
 from bnbook.stats import StatsError
@@ -85,6 +86,16 @@ def test_arms_are_chosen_by_the_levels_of_their_factors() -> None:
     assert by_norm(counted(), depth=2, activation="tanh").arm.values.tolist() == ["none", "batch"]
     with pytest.raises(StatsError, match="10"):
         having(counted(), depth=11)
+
+
+def test_the_only_arm_with_some_factors_sets_no_others() -> None:
+    arms = ({"norm": "none"}, {"norm": "batch"}, {"norm": "batch", "m": 4})
+    values = xr.Dataset({"loss": ("arm", [1.0, 2.0, 3.0])}, {"arm": list(names_of(arms))})
+    record = labelled(values, arms)
+    assert float(only(record, norm="batch").loss) == 2
+    assert set(only(record.loss, norm="batch", m=4).coords) == set()
+    with pytest.raises(StatsError, match="0 arms have"):
+        only(record, m=4)
 
 
 def test_a_network_that_diverged_is_right_by_chance() -> None:
