@@ -52,6 +52,9 @@ SECTIONS = {
 }
 """The heading, on the page of each sign, below which it is explained."""
 
+SMALLEST = 1e-6
+"""Losses below it, in nat, are drawn as it."""
+
 
 @dataclass(frozen=True, repr=False)
 class Illustrated(Report):
@@ -81,7 +84,10 @@ class Illustrated(Report):
             title = escape(PAGES[each.page][0])
             link = f'<a href="{BOOK}/{each.page}.md#{SECTIONS[each.name]}">{title}</a>'
             text = text.replace(f"the chapter “{escape(each.page)}”", link, 1)
-        return text.removesuffix("</div>") + "".join(p.html() for p in self.pictures) + "</div>"
+        text = text.replace("<table>", '<div style="overflow-x:auto"><table>')
+        text = text.replace("</table>", "</table></div>").removesuffix("</div>")
+        pictures = "".join(picture.html() for picture in self.pictures)
+        return f'<div style="overflow-wrap:break-word">{text}{pictures}</div></div>'
 
 
 def diagnose(model: nn.Module, data: Dataset, **options: Any) -> Illustrated:
@@ -136,11 +142,12 @@ def _lag(norm: Any, precise: Any) -> tuple[float, float] | None:
 
 
 def _of_losses(losses: dict[str, Any]) -> Figure:
+    logs = {kind: np.log10(np.maximum(each, SMALLEST)) for kind, each in losses.items()}
     return functions(
-        {kind: (np.linspace(0, 1, len(each)), each) for kind, each in losses.items()},
-        xlabel="share of the test examples",
-        ylabel="loss (nat)",
-        note="losses by the statistics that normalise, ascending",
+        {kind: (np.linspace(0, 1, len(each)), each) for kind, each in logs.items()},
+        xlabel="share of the test examples, the easiest first",
+        ylabel="log₁₀ of the loss (nat)",
+        note="by the statistics that normalise",
     )
 
 
@@ -149,6 +156,7 @@ def _of_lags(lags: Any) -> Figure:
     return functions(
         {"mean, in σ": (place, lags[:, 0]), "log of σ": (place, lags[:, 1])},
         xlabel="normaliser, in the order of the model",
-        ylabel="running off precise",
+        ylabel="distance of running from precise statistics",
         note="root mean square over channels",
+        ylim=(0.0, max(0.1, 1.1 * float(lags.max()))),
     )
