@@ -328,7 +328,11 @@ def _side_by_side(
     bar: tqdm,
     source: Source,
 ) -> Generator[tuple[int, xr.Dataset], None, None]:
-    """Each task's part as it is done; whoever stops listening ends the work."""
+    """Each task's part as it is done; whoever stops listening ends the work.
+
+    A future is let go with its part: Dask keeps what a future stands for on the worker that
+    measured it, and measures it anew when that worker dies.
+    """
     local = None
     if executor is None:
         from loky import get_reusable_executor
@@ -347,8 +351,10 @@ def _side_by_side(
     }
     try:
         for future in _as_they_succeed(futures):
-            i, task = futures[future]
-            yield i, future.result()
+            i, task = futures.pop(future)
+            part = future.result()
+            del future
+            yield i, part
             bar.update(task.work)
     except BaseException:
         if local is not None:
@@ -368,13 +374,15 @@ def _as_they_succeed(futures: Iterable[Future[Any]]) -> Iterator[Future[Any]]:
     waiting, failure = set(futures), None
     while waiting:
         done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        for future in done:
+        while done:
+            future = done.pop()
             error = _failure(future)
             if error is None:
                 yield future
             elif failure is None:
                 failure = error
                 waiting = {other for other in waiting if not other.cancel()}
+            del future
     if failure is not None:
         if _is_death(failure):
             raise WorkLost(_obituary(failure)) from failure

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -373,3 +374,27 @@ def test_a_worker_with_another_source_is_refused_before_it_measures(
     ):
         run(tmp_path, executor=executor)
     assert CALLS == []
+
+
+def test_a_future_is_let_go_with_its_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever holds it lets a cluster keep the part, and measure it anew when a worker dies."""
+    made: list[weakref.ref[Future[Any]]] = []
+    alive: list[int] = []
+
+    class Done(Executor):
+        """It has done every part at once."""
+
+        def submit(self, call: Callable[..., Any], *arguments: Any) -> Any:  # type: ignore[override]
+            future: Future[Any] = Future()
+            future.set_result(call(*arguments))
+            made.append(weakref.ref(future))
+            return future
+
+    def save(store: Store, *arguments: Any) -> None:
+        alive.append(sum(each() is not None for each in made))
+        saved(store, *arguments)
+
+    saved = Store.save
+    monkeypatch.setattr(Store, "save", save)
+    run(tmp_path, executor=Done())
+    assert alive == [3, 2, 1, 0]  # the last is of the whole record
