@@ -137,13 +137,13 @@ def cluster() -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as here,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as here,
         Client(here) as client,
     ):
         yield client
 
 
-def compare(repeats: int = 3) -> dict[str, Times]:
+def compare(repeats: int = 2) -> dict[str, Times]:
     """Seconds of one unit of every quantity at every size, from one interleaved run."""
     threads, missing = torch.get_num_threads(), absent()
     torch.set_num_threads(1)

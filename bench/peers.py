@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -173,18 +173,19 @@ class Curved:
         x, y = self.population.data.train[slice(2 * BATCH)]
         self.batches = list(zip(x[0].split(BATCH), y[0].split(BATCH), strict=True))
         self.net = torch_net(x[0, 0].numel(), len(dataset.classes))
-        ours, mine = self.population.network(0), iter(self.net.children())
+        ours: Any = self.population.network(0)
+        mine: Iterator[Any] = iter(self.net.children())
         next(mine)
         with torch.no_grad():
-            for layer in ours.layers:  # type: ignore[union-attr]
+            for layer in ours.layers:
                 linear, norm, _ = next(mine), next(mine), next(mine)
-                linear.weight.copy_(layer.linear.weight)  # type: ignore[union-attr,operator]
-                linear.bias.zero_()  # type: ignore[union-attr,operator]
-                norm.weight.copy_(layer.norm.weight)  # type: ignore[union-attr,operator]
-                norm.bias.copy_(layer.norm.bias)  # type: ignore[union-attr,operator]
+                linear.weight.copy_(layer.linear.weight)
+                linear.bias.zero_()
+                norm.weight.copy_(layer.norm.weight)
+                norm.bias.copy_(layer.norm.bias)
                 norm.track_running_stats = False  # which curvlinops must not see move
                 norm.running_mean = norm.running_var = norm.num_batches_tracked = None
-            next(mine).load_state_dict(ours.head.state_dict())  # type: ignore[union-attr]
+            next(mine).load_state_dict(ours.head.state_dict())
         self.net.train()
 
     def ours(self) -> None:
