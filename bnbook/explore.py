@@ -245,10 +245,14 @@ class Explorer:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         """Both lives, and the words of the opening frame."""
-        live: dict[str, Any] = self.widget()._repr_mimebundle_()
+        # Written out: a widget of ipywidgets 7, which Colab has, cannot be asked for it.
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget().model_id}
         words = f"{self.title}. {self.opening.alt}"
-        return {**live, "text/html": self.html(), "text/plain": words}
+        return {VIEW: view, "text/html": self.html(), "text/plain": words}
 
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+"""The mimetype of a live widget."""
 
 # Every rule names .bn-explorer: nothing else on the page changes.
 _STYLE = """
