@@ -32,15 +32,19 @@ PUBLISHED = (("book", USUAL), ("book", CLOTHES))
 def publish() -> list[str]:
     """Publish every record of `PUBLISHED` that the store of this machine holds; say what lacks.
 
-    A record of another scale, which takes hours, is published where the store has it.
+    A record of another scale, which takes hours, is published where the store has it. What ships
+    already under the same key stays as it is, so that nothing is committed twice.
     """
     store, about, lines = Store(environment.records()), _about(), []
     for experiment, scale, data, plan in _plans():
         begins = title(experiment.name, plan, scale)
         if not any(store.root.glob(f"{begins}--*.nc")) and (scale, data) not in PUBLISHED:
             continue  # not even its data need be here
-        record = store.load(Origin.of(experiment, plan).key(plan))
-        if record is not None:
+        key = Origin.of(experiment, plan).key(plan)
+        record = store.load(key)
+        if any(environment.published().glob(f"{begins}--{key}--*.nc")):
+            lines.append(f"as it was: {begins}")
+        elif record is not None:
             lines.append(published.publish(record, experiment.name, plan, about).name)
         elif (scale, data) in PUBLISHED:
             lines.append(f"missing: bnbook run {experiment.name} --scale {scale} --data {data}")

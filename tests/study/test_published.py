@@ -208,3 +208,16 @@ def test_measuring_anew_names_the_claims_whose_verdict_is_another(
     assert {claim for claim, *_ in differ} <= set(known)
     assert differ
     assert said[-1] == f"{len(known) - len(differ)} of {len(known)} verdicts are those published"
+
+
+def test_what_ships_already_is_not_published_again(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    experiments.run(NAME, "smoke", progress=False)
+    plan = experiments.get(NAME).plan("smoke")
+    monkeypatch.setattr(publishing, "_plans", lambda: [(experiments.get(NAME), "smoke", "", plan)])
+    (first,) = publishing.publish()
+    (path,) = folders[1].glob("*.nc")
+    assert path.name == first
+    assert publishing.publish() == [f"as it was: {NAME}--smoke"]
+    assert list(folders[1].glob("*.nc")) == [path]
