@@ -174,11 +174,18 @@ def records(scale: str | None = None) -> Page:
                 f"`{name}`",
                 f"{record.sizes['arm']} × {record.sizes['seed']}",
                 about["data"] or "its own",
-                f"{about['device']}, torch {torch}",
+                f"{about.get('machine', 'this machine')}, {about['device']}, torch {torch}",
+                f"{about['created'][:10]}{_at(about.get('commit'))}",
                 f"{about['wall_time_s']:.0f} s",
             )
         )
-    return _table(("experiment", "arms × seeds", "data", "trained on", "time"), rows)
+    columns = ("experiment", "arms × seeds", "data", "trained on", "measured", "time")
+    return _table(columns, rows)
+
+
+def _at(commit: str | None) -> str:
+    """The version of the code that measured a record that ships."""
+    return f", at `{commit}`" if commit else ""
 
 
 def checked() -> Page:
