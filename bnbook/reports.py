@@ -102,7 +102,7 @@ def diagnose(model: nn.Module, data: Dataset, **options: Any) -> Illustrated:
 
 
 def _losses(patient: Patient) -> dict[str, Float64[np.ndarray, " example"]]:
-    found = {}
+    found: dict[str, Any] = {}
     for kind in STATISTICS:
         try:
             losses = patient.losses("test", kind)

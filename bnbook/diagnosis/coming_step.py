@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +36,7 @@ def turns(p: Patient) -> dict[str, Turn]:
     if p.optimizer is None or not layers:
         return {}
     model, optimizer = copy.deepcopy((p.model, p.optimizer))
-    weights = {name: model.get_submodule(name).weight for name in layers}
+    weights = {name: cast(torch.Tensor, model.get_submodule(name).weight) for name in layers}
     before = {name: weight.detach().clone() for name, weight in weights.items()}
     x, y = p.snapshot.batch
     with torch.random.fork_rng(devices=[]), torch.enable_grad():

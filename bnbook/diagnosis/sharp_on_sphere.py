@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 
 from bnbook.diagnosis.base import DiagnosisError, Finding, Patient, sign
@@ -22,7 +24,7 @@ def sharp_on_sphere(p: Patient) -> Finding | None:
     if not names:
         return None
     group = p.optimizer.param_groups[0]
-    weights = [p.model.get_submodule(name).weight.detach() for name in names]
+    weights = [cast(torch.Tensor, p.model.get_submodule(name).weight).detach() for name in names]
     lengths = torch.cat([w.flatten(1).norm(dim=1) for w in weights])
     effective = float(group["lr"] / lengths.median() ** 2)
     try:
