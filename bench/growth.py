@@ -143,7 +143,7 @@ def cluster() -> Iterator[Any]:
         yield client
 
 
-def compare(repeats: int = 2) -> dict[str, Times]:
+def compare(repeats: int = 3) -> dict[str, Times]:
     """Seconds of one unit of every quantity at every size, from one interleaved run."""
     threads, missing = torch.get_num_threads(), absent()
     torch.set_num_threads(1)

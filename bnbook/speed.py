@@ -1,0 +1,136 @@
+"""What speed was measured: the comparisons that `bnbook bench --json` leaves, kept per release.
+
+A file `bench/results/VERSION.json` has the machine, how busy it was, and the seconds of every
+repeat of every subject. They come with a checkout of the repository.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from bnbook import environment
+from bnbook.appendix import Page
+
+Comparison = Mapping[str, Any]
+"""One subject of a release: "seconds", "ratios", "curves" and what was "absent", by name."""
+
+
+class NoResults(ValueError):
+    """There are no kept comparisons; the message says how to get some."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The comparisons of one release."""
+
+    machine: Mapping[str, Any]
+    load: Mapping[str, float | None]
+    subjects: Mapping[str, Comparison]
+
+    @property
+    def version(self) -> str:
+        """The release that was timed."""
+        return str(self.machine["version"])
+
+    @property
+    def busy(self) -> bool:
+        """Whether something else ran meanwhile: a comparison alone keeps one core at work."""
+        seen = [load for load in self.load.values() if load is not None]
+        return bool(seen) and max(seen) > 1.5
+
+    def ratios(self, subject: str) -> dict[str, tuple[float, float]]:
+        """The ratios of a subject by name: of the least times, and of the medians."""
+        found = self.subjects.get(subject, {"ratios": {}})["ratios"]
+        return {name: (least, middle) for name, (least, middle) in found.items()}
+
+
+def results() -> list[Result]:
+    """The comparisons of all releases, the oldest first; `NoResults` where there are none."""
+    here = environment.checkout()
+    paths = sorted((here / "bench" / "results").glob("*.json")) if here else []
+    if not paths:
+        raise NoResults(
+            "the comparisons that were kept come with a checkout of the repository only, in "
+            "bench/results; `bnbook bench --json` makes one"
+        )
+    found = [Result(**json.loads(path.read_text())) for path in paths]
+    return sorted(found, key=lambda result: [int(part) for part in result.version.split(".")])
+
+
+def machines() -> Page:
+    """Where each release was timed, and what else ran there."""
+    lines = [
+        "| release | timed | on | cores | torch | others ran too |",
+        "|---|---|---|---|---|---|",
+    ]
+    for each in results():
+        about, load = each.machine, each.load["after"]
+        busy = f"yes: {load:.1f} processes wanted a core" if each.busy and load else "no"
+        where = f"{about['processor']}, {about['cpu_capability']}"
+        cells = (each.version, about["date"], where, about["cores"], about["torch"], busy)
+        lines.append("| " + " | ".join(map(str, cells)) + " |")
+    return Page("\n".join(lines))
+
+
+def table(subjects: Sequence[str]) -> Page:
+    """Ratios of the latest release, least and median, beside the least of earlier ones."""
+    *earlier, latest = results()
+    names = [*(result.version for result in earlier), latest.version, f"{latest.version}, median"]
+    lines = ["| ratio | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
+    for subject in subjects:
+        before = [result.ratios(subject) for result in earlier]
+        for name, (least, middle) in latest.ratios(subject).items():
+            old = [_number(known[name][0]) if name in known else "" for known in before]
+            lines.append("| " + " | ".join([name, *old, _number(least), _number(middle)]) + " |")
+    return Page("\n".join(lines))
+
+
+def left_out() -> Page:
+    """What the latest release was not compared with, and why."""
+    lines = [
+        f"- {name}: {why}"
+        for each in results()[-1].subjects.values()
+        for name, why in each["absent"].items()
+    ]
+    return Page("\n".join(lines) or "Nothing was left out.")
+
+
+def seconds(subject: str, names: Sequence[str] | None = None) -> xr.Dataset:
+    """Milliseconds (arm, seed) of what was timed in the latest release; a seed is a repeat."""
+    timed = results()[-1].subjects[subject]["seconds"]
+    chosen = list(names or timed)
+    values = [1e3 * np.array(timed[name]["repeats"]) for name in chosen]
+    return _labelled(np.stack(values), ("arm", "seed"), {"arm": chosen}, "time", "ms")
+
+
+def growth(quantities: Mapping[str, str], along: str) -> xr.Dataset:
+    """Milliseconds (arm, `along`, seed) of one unit, over how many units there are.
+
+    `quantities` are those of `bench.growth` with one set of sizes, and what they are called.
+    """
+    found = results()[-1].subjects["growth"]
+    curves = [found["curves"][name] for name in quantities]
+    values = [
+        [1e3 * np.array(found["seconds"][name]["repeats"]) for _, name in curve] for curve in curves
+    ]
+    sizes = [size for size, _ in curves[0]]
+    labels = {"arm": list(quantities.values()), along: sizes}
+    return _labelled(np.array(values), ("arm", along, "seed"), labels, "time", "ms")
+
+
+def _labelled(
+    values: np.ndarray, dims: Sequence[str], labels: Mapping[str, Sequence[Any]], name: str, of: str
+) -> xr.Dataset:
+    repeats = ("seed", np.arange(values.shape[-1]), {"long_name": "repeat"})
+    attrs = {"long_name": name, "units": of}
+    return xr.Dataset({"seconds": (dims, values, attrs)}, coords={**labels, "seed": repeats})
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
