@@ -14,6 +14,7 @@ from bnbook.data import Batched, Dataset
 from bnbook.diagnosis.base import (
     DiagnosisError,
     Finding,
+    Look,
     Patient,
     Sign,
     in_order,
@@ -28,12 +29,28 @@ from bnbook.probes.base import SPLITS, STATISTICS
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["DiagnosisError", "Finding", "Patient", "Report", "Sign", "diagnose", "names", "sign"]
+__all__ = [
+    "DiagnosisError",
+    "Finding",
+    "Look",
+    "Patient",
+    "Report",
+    "Sign",
+    "diagnose",
+    "looks",
+    "names",
+    "sign",
+]
 
 
 def names() -> list[str]:
     """Names of all that can be found, in alphabetical order."""
     return sorted(registry)
+
+
+def looks() -> tuple[Look, ...]:
+    """What each sign is looked for with; a plan that has them is another one when a sign is."""
+    return tuple(registry[name].look for name in names())
 
 
 def diagnose(

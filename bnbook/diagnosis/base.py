@@ -57,6 +57,10 @@ class Finding:
     page: str = ""
 
 
+Look = Callable[["Patient"], "Finding | None"]
+"""What looks at a patient for one sign."""
+
+
 @dataclass(frozen=True)
 class Sign:
     """What can be found: its name, whether it is a fault or only worth knowing, and the look.
@@ -69,7 +73,7 @@ class Sign:
     kind: Kind
     page: str
     unless: tuple[str, ...]
-    look: Callable[[Patient], Finding | None]
+    look: Look
 
 
 registry: dict[str, Sign] = {}
@@ -77,10 +81,10 @@ registry: dict[str, Sign] = {}
 
 def sign(
     name: str, *, page: str, kind: Kind = "fault", unless: tuple[str, ...] = ()
-) -> Callable[[Callable[[Patient], Finding | None]], Callable[[Patient], Finding | None]]:
+) -> Callable[[Look], Look]:
     """Decorator: enter a look at a patient, which gives a finding or None, under a name."""
 
-    def enter(look: Callable[[Patient], Finding | None]) -> Callable[[Patient], Finding | None]:
+    def enter(look: Look) -> Look:
         if name in registry:
             raise DiagnosisError(f"two signs are called {name!r}")
         registry[name] = Sign(name, kind, page, unless, look)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import xarray as xr
 
 from bnbook.cases import BY_NAME, Visit
-from bnbook.diagnosis import diagnose
+from bnbook.diagnosis import Look, diagnose, looks
 from bnbook.factors import names_of
 from bnbook.study import Experiment, Measurement
 
@@ -16,9 +16,10 @@ VISITS = ("before", "after")
 
 @dataclass(frozen=True)
 class Rounds:
-    """The cases that are seen."""
+    """The cases that are seen, and the signs that are looked for."""
 
     cases: tuple[str, ...]
+    signs: tuple[Look, ...] = field(default_factory=looks)
 
 
 def measure(settings: Rounds, seed: int) -> xr.Dataset:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import xarray as xr
 
-from bnbook.diagnosis import diagnose
+from bnbook.diagnosis import Look, diagnose, looks
 from bnbook.factors import names_of
 from bnbook.healthy import KINDS, trained
 from bnbook.study import Experiment, Measurement
@@ -14,10 +14,11 @@ from bnbook.study import Experiment, Measurement
 
 @dataclass(frozen=True)
 class Rounds:
-    """The kinds of networks that are seen, and how long they train."""
+    """The kinds of networks that are seen, how long they train, and the signs looked for."""
 
     kinds: tuple[str, ...]
     steps: int = 120
+    signs: tuple[Look, ...] = field(default_factory=looks)
 
 
 def measure(settings: Rounds, seed: int) -> xr.Dataset:
