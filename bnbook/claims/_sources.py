@@ -38,6 +38,20 @@ NAMES = {
     "wan2021spherical": "Wan et al. 2021",
     "kosson2024rotational": "Kosson et al. 2024",
     "izmailov2018averaging": "Izmailov et al. 2018",
+    "de2020batch": "De and Smith 2020",
+    "bachlechner2021rezero": "Bachlechner et al. 2021",
+    "brock2021high": "Brock et al. 2021",
+    "zhang2019root": "Zhang and Sennrich 2019",
+    "zhu2025transformers": "Zhu et al. 2025",
+    "shen2020powernorm": "Shen et al. 2020",
+    "singh2020filter": "Singh and Krishnan 2020",
+    "goodfellow2015explaining": "Goodfellow et al. 2015",
+    "galloway2019batch": "Galloway et al. 2019",
+    "he2020momentum": "He et al. 2020",
+    "hsieh2020noniid": "Hsieh et al. 2020",
+    "jordan2023repair": "Jordan et al. 2023",
+    "wu2023training": "Wu et al. 2023",
+    "meterez2024towards": "Meterez et al. 2024",
 }
 """Author and year by BibTeX key."""
 

@@ -46,7 +46,7 @@ class Epochs:
     examples: int = 512
     widths: tuple[int, ...] = (48, 48, 48)
     batch_size: int = 16
-    learning_rate: float = 0.05  # linear units without BN diverge at 0.1
+    learning_rate: float = 0.03  # linear units without BN diverge at 0.1, and some at 0.05
     specs: tuple[Spec, ...] = ()
 
 

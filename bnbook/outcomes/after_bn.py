@@ -166,12 +166,13 @@ def beyond_half_of_training(record: xr.Dataset) -> xr.DataArray:
 def growth(record: xr.Dataset) -> xr.DataArray:
     """How much more gradients grow in the deepest stack than in one of a fifth, (weights, seed).
 
-    In logarithms; weights are named with their activation, "orthogonal, identity".
+    In decades; weights are named with their activation, "orthogonal, identity".
     """
     found = record.growth
     deepest = int(found.depth.max())
     reference = float(found.depth.sel(depth=deepest / 5, method="nearest"))
     gain = found.sel(depth=deepest, drop=True) - found.sel(depth=reference, drop=True)
+    gain = gain / math.log(10)
     names = [f"{w}, {a}" for w, a in zip(gain.weights.values, gain.activation.values, strict=True)]
     bare = gain.drop_vars([n for n, c in gain.coords.items() if c.dims == ("arm",)])
     return bare.rename(arm="weights").assign_coords(weights=names)

@@ -128,7 +128,7 @@ def test_clients_cost_is_what_two_classes_take_beyond_the_others_loss() -> None:
 def test_growth_is_that_of_the_deepest_over_a_fifth_of_its_depth() -> None:
     record = made_up("bounded-gradients")
     record["growth"][:] = np.log(record["depth"])
-    np.testing.assert_allclose(outcomes.growth(record), np.log(100 / 20))
+    np.testing.assert_allclose(outcomes.growth(record), np.log10(100 / 20))
 
 
 @pytest.mark.parametrize("network", STRATA["network"])
