@@ -174,7 +174,7 @@ def trained(kind: str, seed: int, steps: int = 120) -> Visit:
     known = epoch(32, seed)
     with torch.no_grad():
         model.eval()(known[0][0][:2])  # shapes that are still open
-    fit(model.train(), endless(32, seed), steps, 0.05)
+    seeded(seed, partial(fit, model.train(), endless(32, seed), steps, 0.05))  # dropout draws
     if any(getattr(module, "momentum", 0) is None for module in model.modules()):
         collected(model, known)
     return Visit(model, seen_as(known))
