@@ -21,10 +21,12 @@ from bnbook.store import Store
 from bnbook.study import published
 from bnbook.study.base import USUAL, Experiment, Plan
 from bnbook.study.published import TOLERANCE, Check
-from bnbook.study.replacing import on_data, title
+from bnbook.study.replacing import on_data, title, with_data
 from bnbook.study.runner import Origin
 
 CLOTHES = "fashion-5k"
+JPEG = "folder:cifar10-jpeg"
+"""CIFAR-10 as a folder of JPEG files, for the lab of who has it so."""
 PUBLISHED = (("book", USUAL), ("book", CLOTHES))
 """Scales and data sets of which every experiment's record ships."""
 
@@ -129,6 +131,8 @@ def _plans() -> Iterator[tuple[Experiment, str, str, Plan]]:
             yield experiment, scale, USUAL, plan
             if plan.data == USUAL:
                 yield experiment, scale, CLOTHES, on_data(plan, CLOTHES)
+            if scale == "lab":
+                yield experiment, scale, JPEG, with_data(plan, JPEG)
 
 
 def _about() -> dict[str, str]:
