@@ -60,6 +60,8 @@ def _frame(part: Part) -> pd.DataFrame:
 def _values(values: xr.DataArray) -> pd.DataFrame:
     """Labelled values, a row each."""
     name = str(values.name or "value")
+    own = {each: f"{each}_at" for each in ("variable", "value", "unit") if each in values.coords}
+    values = values.rename(own)
     dims = [str(dim) for dim in values.dims]
     frame = values.rename("value").to_dataframe().dropna(subset=["value"])
     frame = frame.reset_index()[
