@@ -21,7 +21,7 @@ below what is customary to far above."""
 def plan(scale: str) -> Plan:
     """Two hidden layers of 100, as in the source's code; its text says three."""
     data, seeds, steps, looks, tuning = {
-        "smoke": ("mnist-5k", 2, 6, 3, (1, 2)),
+        "smoke": ("mnist-5k", 3, 6, 3, (1, 2)),
         "book": ("mnist-5k", 10, 300, 8, (2, 200)),
         "paper": ("mnist", 10, 10_000, 16, (2, 10_000)),
     }[scale]
