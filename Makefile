@@ -8,6 +8,7 @@ JCACHE := $(BIN)/jcache
 HTML := _build/html
 PORT ?= 8000
 PAGES ?= tests/book tests/browser
+TESTS ?= tests
 export PYTHONUNBUFFERED := 1
 
 # The first Python that is new enough; `make PYTHON=/path/to/python` names another.
@@ -69,7 +70,7 @@ teacher: notebooks  ## for classes: exercises without solutions, solutions apart
 	$(BIN)/python -m bnbook.teaching $(HTML)/notebooks _build/teacher
 
 test: $(VENV)/dev  ## the tests of the package, at smoke scale
-	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore tests/book --ignore tests/browser
+	$(BIN)/python -m pytest $(TESTS) -n 2 --dist worksteal --ignore tests/book --ignore tests/browser
 
 test-pages: $(VENV)/dev  ## the tests of the built pages, and of the pages in Chromium (after make book)
 	@test -e $(HTML)/index.html || { echo "No pages yet: run 'make book' first."; exit 1; }
