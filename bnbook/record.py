@@ -17,6 +17,7 @@ import tokenize
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -59,32 +60,46 @@ def source_digest(modules: Iterable[str]) -> str:
     while waiting:
         name = waiting.pop()
         if _ours(name) and name not in found and (source := _source(name)) is not None:
-            found[name] = hashlib.sha256(code_of(source)).hexdigest()
-            waiting += imported(source)
+            found[name] = code_digest(source)
+            waiting += {_home(module, item) for module, item in imports(source)}
     return digest(sorted(found.items()), [_outside(m) for m in outside])
 
 
-def imported(source: str) -> set[str]:
-    """Modules of this package that a source names, each the one that defines what is imported."""
-    found: set[str] = set()
+@cache
+def imports(source: str) -> frozenset[tuple[str, str]]:
+    """Modules that a source names, with what it takes from each; "" for the module itself."""
+    found: set[tuple[str, str]] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            found.update((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.update(_home(node.module, alias.name) for alias in node.names)
-    return {name for name in found if _ours(name)}
+            found.update((node.module, alias.name) for alias in node.names)
+    return frozenset(found)
+
+
+@cache
+def handed_on(source: str) -> dict[str, tuple[str, str]]:
+    """What a source imports for others: by the name it gives it, from where and as what."""
+    return {
+        alias.asname or alias.name: (node.module, alias.name)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ImportFrom) and node.module and _ours(node.module)
+        for alias in node.names
+    }
 
 
 def _home(module: str, name: str) -> str:
     """The module that defines what `from module import name` gives."""
-    if _source(f"{module}.{name}") is not None:
+    if name and _source(f"{module}.{name}") is not None:
         return f"{module}.{name}"
-    for node in ast.parse(_source(module) or "").body if _ours(module) else ():
-        if isinstance(node, ast.ImportFrom) and node.module and _ours(node.module):
-            for alias in node.names:
-                if (alias.asname or alias.name) == name:
-                    return _home(node.module, alias.name)
-    return module
+    origin = handed_on(_source(module) or "").get(name)
+    return _home(*origin) if origin else module
+
+
+@cache
+def code_digest(source: str) -> str:
+    """Digest of a source file's code: without comments, docstrings and empty lines."""
+    return hashlib.sha256(code_of(source)).hexdigest()
 
 
 def code_of(source: str) -> bytes:
@@ -121,7 +136,7 @@ def _outside(module: str) -> str:
     path = getattr(sys.modules.get(module), "__file__", None)
     if not path:
         return module
-    return hashlib.sha256(code_of(Path(path).read_text("utf-8"))).hexdigest()
+    return code_digest(Path(path).read_text("utf-8"))
 
 
 def assemble(parts: Sequence[xr.Dataset], arms: Sequence[str], seeds: Sequence[int]) -> xr.Dataset:

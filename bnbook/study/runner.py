@@ -243,7 +243,8 @@ class Run:
             if self.alone(len(pending)):
                 finished = _one_by_one(pending, self.device, bar.update)
             else:
-                finished = _side_by_side(pending, self.device, self.executor, bar, self.here())
+                elsewhere = (self.executor, self.here()) if self.executor else None
+                finished = _side_by_side(pending, self.device, elsewhere, bar)
             with closing(finished):  # a part that cannot be stored stops the workers at once
                 for i, part in finished:
                     self.store.save(part, f"{name}--{self.scale}--part", key(tasks[i]))
@@ -324,31 +325,31 @@ def _one_by_one(
 def _side_by_side(
     tasks: Sequence[tuple[int, Task]],
     device: str,
-    executor: Executor | None,
+    elsewhere: tuple[Executor, Source] | None,
     bar: tqdm,
-    source: Source,
 ) -> Generator[tuple[int, xr.Dataset], None, None]:
-    """Each task's part as it is done; whoever stops listening ends the work.
+    """Each task's part as it is done, by processes here or by somebody's executor with the source
+    that its workers must have; whoever stops listening ends the work.
 
     A future is let go with its part: Dask keeps what a future stands for on the worker that
     measured it, and measures it anew when that worker dies.
     """
     local = None
-    if executor is None:
+    if elsewhere is None:
         from loky import get_reusable_executor
 
-        executor = local = get_reusable_executor(
+        local = get_reusable_executor(
             max_workers=processes(),
             timeout=20,
             initializer=end_with,
             initargs=(os.getpid(),),
         )
-    futures = {
-        executor.submit(perform, task, device)
-        if local is not None
-        else executor.submit(perform_elsewhere, task, device, source): (i, task)
-        for i, task in tasks
-    }
+        futures = {local.submit(perform, task, device): (i, task) for i, task in tasks}
+    else:
+        executor, source = elsewhere
+        futures = {
+            executor.submit(perform_elsewhere, task, device, source): (i, task) for i, task in tasks
+        }
     try:
         for future in _as_they_succeed(futures):
             i, task = futures.pop(future)
