@@ -47,11 +47,22 @@ def test_an_embedded_picture_becomes_one_file_wherever_it_stands(tmp_path: Path)
 def test_the_numbers_of_a_figure_get_its_name(tmp_path: Path) -> None:
     table = base64.b64encode(b"step,value\n1,2\n").decode()
     page = soup(
-        f'<figure id="fig-x"><a class="bn-data" href="data:text/csv;base64,{table}">d</a></figure>'
+        '<figure id="fig-x"><a class="bn-data" download="figure.csv" '
+        f'href="data:text/csv;base64,{table}">d</a></figure>'
     )
     part("pictures").name_data(page, tmp_path, 1)
     assert page.a["href"] == "../_data/fig-x.csv"
     assert (tmp_path / "_data" / "fig-x.csv").read_text() == "step,value\n1,2\n"
+
+
+def test_what_is_offered_beside_a_table_is_a_file_of_the_name_that_it_was_given(
+    tmp_path: Path,
+) -> None:
+    ledger = base64.b64encode(b"{}").decode()
+    page = soup(f'<a download="ledger-1.json" href="data:application/json;base64,{ledger}">l</a>')
+    part("pictures").name_data(page, tmp_path, 1)
+    assert page.a["href"] == "../_data/ledger-1.json"
+    assert (tmp_path / "_data" / "ledger-1.json").read_text() == "{}"
 
 
 def test_a_word_is_explained_once_and_not_in_code_or_formulas() -> None:

@@ -56,13 +56,13 @@ def test_a_defect_stops_the_build_twice(defect: str, tmp_path: Path) -> None:
 
 
 EXERCISE = """```{exercise-start}
-:label: one
+:label: ex-math-1
 ```
 What is one and one?
 ```{exercise-end}
 ```
 
-```{solution-start} one
+```{solution-start} ex-math-1
 :class: dropdown
 ```
 It is the smallest prime.

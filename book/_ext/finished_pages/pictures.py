@@ -47,12 +47,16 @@ def once(page: BeautifulSoup) -> None:
 
 
 def name_data(page: BeautifulSoup, folder: Path, depth: int) -> None:
-    """Let the numbers of a figure be a file that has the figure's name."""
-    for anchor in page.select("a.bn-data[href^='data:text/csv;base64,']"):
+    """Let what a page offers for download be a file: a figure's numbers have the figure's name."""
+    for anchor in page.select("a[download][href^='data:']"):
         figure = anchor.find_parent("figure", id=True)
         content = base64.b64decode(str(anchor["href"]).partition(",")[2])
-        name = figure["id"] if figure else hashlib.sha256(content).hexdigest()[:16]
-        target = folder / "_data" / f"{name}.csv"
+        offered = Path(str(anchor["download"]))
+        if figure:
+            offered = offered.with_stem(str(figure["id"]))
+        elif "bn-data" in anchor.get("class", []):
+            offered = offered.with_stem(hashlib.sha256(content).hexdigest()[:16])
+        target = folder / "_data" / offered.name
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(content)
         anchor["href"] = f"{'../' * depth}_data/{target.name}"
