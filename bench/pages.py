@@ -1,0 +1,100 @@
+"""What a reader's phone loads and waits for, page by page: `python -m bench.pages [FOLDER]`.
+
+Every page of the built book is opened anew in Chromium at 390 × 844 pixels, with a processor four
+times slower than this one and a link of 10 Mbit/s with 40 ms of delay. A table says, per page: the
+bytes loaded before anything is scrolled, the seconds until text, mathematics and script are ready
+(median of three visits), the requests to anywhere else, and the exercises that the page itself can
+check. Needs Chromium and a built book; whether anything is cut, and what axe finds, are tests.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+
+import yaml
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+PHONE = {"width": 390, "height": 844}
+LINK = {
+    "offline": False,
+    "latency": 40,
+    "downloadThroughput": 10e6 / 8,
+    "uploadThroughput": 10e6 / 8,
+}
+SLOWER, VISITS = 4, 3
+READY = (
+    "document.readyState === 'complete' && "
+    "(!window.katex || document.documentElement.dataset.math === 'set')"
+)
+LOADED = """() => [...performance.getEntriesByType('resource'),
+  ...performance.getEntriesByType('navigation')].reduce((n, each) => n + each.encodedBodySize, 0)"""
+CHECKED = "document.querySelectorAll('.bn-study').length"
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Address at which a folder's files are to be had meanwhile."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def visit(browser: Browser, site: str, page: str) -> tuple[int, float, int, int]:
+    """Bytes, seconds, requests elsewhere and exercises of one visit with an empty cache."""
+    context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True)
+    tab, elsewhere = context.new_page(), []
+    tab.on("request", lambda asked: asked.url.startswith(site) or elsewhere.append(asked.url))
+    phone = context.new_cdp_session(tab)
+    phone.send("Network.enable")
+    phone.send("Network.emulateNetworkConditions", LINK)
+    phone.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+    tab.goto(f"{site}/{page}.html", wait_until="commit")
+    tab.wait_for_function(READY)
+    seconds = tab.evaluate("performance.now()") / 1000
+    tab.wait_for_load_state("networkidle")
+    found = tab.evaluate(LOADED), seconds, len(elsewhere), tab.evaluate(CHECKED)
+    context.close()
+    return found
+
+
+def pages() -> list[str]:
+    """The pages of the table of contents, in order."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"], *(each["file"] for part in toc["parts"] for each in part["chapters"])]
+
+
+def main() -> None:
+    """Print the table."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "_build" / "html"
+    if not (folder / "index.html").is_file():
+        raise SystemExit(f"{folder} has no pages: run make book first")
+    print(f"{'page':36}{'bytes':>10}{'ready s':>9}{'outside':>9}{'exercises':>11}")
+    with served(folder) as site, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        for page in pages():
+            seen = [visit(browser, site, page) for _ in range(VISITS)]
+            size, outside, exercises = seen[0][0], max(each[2] for each in seen), seen[0][3]
+            ready = median(each[1] for each in seen)
+            print(f"{page:36}{size:10,}{ready:9.2f}{outside:9}{exercises:11}")
+
+
+if __name__ == "__main__":
+    main()
