@@ -64,9 +64,7 @@ def test_the_last_bit_of_another_processor_makes_no_other_data_set(
 ) -> None:
     here = data.load("bayes-net").fingerprint
     own = getattr(np, called)
-    monkeypatch.setattr(
-        bayes_net.np, called, lambda *a, **k: np.nextafter(np.asarray(own(*a, **k), float), np.inf)
-    )
+    monkeypatch.setattr(np, called, lambda *given: np.nextafter(np.asarray(own(*given)), np.inf))
     bayes_net.network.cache_clear()
     elsewhere = data.fetch("bayes-net").fingerprint
     monkeypatch.undo()
