@@ -11,15 +11,18 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
 from pathlib import Path
 
 import xarray as xr
+from loky import get_reusable_executor
 
 from bnbook import claims, environment, experiments
 from bnbook.store import Store
 from bnbook.study import published
 from bnbook.study.base import USUAL, Experiment, Plan
+from bnbook.study.machine import end_with, processes
 from bnbook.study.published import TOLERANCE, Check
 from bnbook.study.replacing import on_data, title, with_data
 from bnbook.study.runner import Origin
@@ -60,22 +63,41 @@ def check(say: Callable[[str], object] = print) -> list[Check]:
     What disagrees is trained in full into the store of this machine, which comes before what is
     published, and said aloud. The report lies beside the records, for the page on the build.
     """
-    checks, scale = [], environment.scale()
+    scale = environment.scale()
     before = {each.key: each for each in published.last_check() if each.agrees}
+    pending = []
     for name in experiments.names():
         experiment = experiments.get(name)
         plan = experiment.plan(scale)
         record = Store(environment.published()).load(Origin.of(experiment, plan).key(plan))
-        if record is None:
-            continue
-        found = before.get(record.attrs["key"]) or published.check(experiment, plan, record)
-        checks.append(found)
+        if record is not None:
+            pending.append((experiment, plan, record))
+    checks = [before[key] for *_, record in pending if (key := record.attrs["key"]) in before]
+    for found in checks:
         say(_line(found))
+    for found in _checked([each for each in pending if each[2].attrs["key"] not in before]):
+        say(_line(found))
+        checks.append(found)
+        published.keep(checks)
         if not found.agrees:
-            experiments.run(name, scale, store=Store(environment.records()))
+            experiments.run(found.experiment, scale, store=Store(environment.records()))
     published.keep(checks)
     say(f"{sum(c.agrees for c in checks)} of {len(checks)} parts agree with what was published")
     return checks
+
+
+def _checked(pending: Sequence[tuple[Experiment, Plan, xr.Dataset]]) -> Iterator[Check]:
+    """The checks of published records as they are done, on all cores, those that last first."""
+    longest_first = sorted(pending, key=lambda each: -published.cheapest(each[2])[1])
+    if len(pending) < 2 or processes() < 2:
+        for each in longest_first:
+            yield published.check(*each)
+        return
+    executor = get_reusable_executor(
+        max_workers=processes(), timeout=20, initializer=end_with, initargs=(os.getpid(),)
+    )
+    for done in as_completed([executor.submit(published.check, *each) for each in longest_first]):
+        yield done.result()
 
 
 def _line(found: Check) -> str:

@@ -66,7 +66,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
         factors=crossed(norm=("none", "batch")), seeds=range(6), cost=lambda: "12 networks"
     )
     experiment = SimpleNamespace(question="Why [oh] why?", plan=lambda scale: plan)
-    monkeypatch.setattr(experiments, "names", lambda: ["made-up", "other"])
+    monkeypatch.setattr(experiments, "names", lambda *_: ["made-up", "other"])
     monkeypatch.setattr(experiments, "get", lambda name: experiment)
     monkeypatch.setattr(experiments, "run", made.run)
     chapter = Chapter("covariate-shift", "Covariate shift", "covariate_shift.py", (CLAIM,))
@@ -295,7 +295,7 @@ def test_claims_json_is_one_array_on_standard_output_and_nothing_else() -> None:
     [
         (("--chapter", "covariate_shift"), "did you mean 'covariate-shift'?"),
         (("--id", "maid-1"), "did you mean 'made-1'?"),
-        (("--scale", "large"), "Known: smoke, book, paper"),
+        (("--scale", "large"), "Known: smoke, book, lab, paper"),
     ],
 )
 def test_claims_that_are_not_there_are_misuse(arguments: tuple[str, ...], message: str) -> None:

@@ -65,7 +65,7 @@ def test_a_page_that_is_opened_as_a_notebook_imports_nothing_but_the_package(pag
 
 def test_what_the_package_imports_comes_with_it() -> None:
     """But for what is asked for by name, and has an answer where it is absent."""
-    optional = {"distributed", "myst_nb"}
+    optional = {"distributed", "myst_nb", "playwright"}
     sources = (path.read_text(encoding="utf-8") for path in (ROOT / "bnbook").rglob("*.py"))
     assert set().union(*map(imported, sources)) - to_be_had() == optional
 

@@ -140,7 +140,7 @@ def _read(tab: Tab, address: str, mathml: bool) -> Page:
     tab.wait_for_function("!window.katex || document.documentElement.dataset.math === 'set'")
     text = tab.evaluate(_STILL.replace("MATHML", str(mathml).lower()))
     name = address.rpartition("/")[2].removesuffix(".html")
-    title = tab.locator("article h1").first.inner_text().rstrip("#¶").strip()
+    title = tab.locator("article h1").first.inner_text().rstrip("#\N{PILCROW SIGN}").strip()
     return Page(name, title, text)
 
 

@@ -334,7 +334,7 @@ def _side_by_side(
     A future is let go with its part: Dask keeps what a future stands for on the worker that
     measured it, and measures it anew when that worker dies.
     """
-    local = None
+    local, all_begun = None, False
     if elsewhere is None:
         from loky import get_reusable_executor
 
@@ -347,11 +347,12 @@ def _side_by_side(
         futures = {local.submit(perform, task, device): (i, task) for i, task in tasks}
     else:
         executor, source = elsewhere
+        all_begun = _of_dask(executor)  # its futures do not say, and one that runs can be cancelled
         futures = {
             executor.submit(perform_elsewhere, task, device, source): (i, task) for i, task in tasks
         }
     try:
-        for future in _as_they_succeed(futures):
+        for future in _as_they_succeed(futures, all_begun):
             i, task = futures.pop(future)
             part = future.result()
             del future
@@ -366,7 +367,9 @@ def _side_by_side(
         raise
 
 
-def _as_they_succeed(futures: Iterable[Future[Any]]) -> Iterator[Future[Any]]:
+def _as_they_succeed(
+    futures: Iterable[Future[Any]], all_begun: bool = False
+) -> Iterator[Future[Any]]:
     """Futures that have a result, as they have it.
 
     After one that has none, what was not begun is cancelled and what runs is waited for: it is
@@ -382,7 +385,7 @@ def _as_they_succeed(futures: Iterable[Future[Any]]) -> Iterator[Future[Any]]:
                 yield future
             elif failure is None:
                 failure = error
-                waiting = {other for other in waiting if not other.cancel()}
+                waiting = {other for other in waiting if all_begun or not other.cancel()}
             del future
     if failure is not None:
         if _is_death(failure):
@@ -399,8 +402,12 @@ def _failure(future: Future[Any]) -> BaseException | None:
 
 def _is_death(error: BaseException) -> bool:
     """Whether the process that did the work is gone; Dask has an error of its own for that."""
-    of_dask = type(error).__module__.startswith("distributed") and "Killed" in type(error).__name__
-    return isinstance(error, BrokenExecutor | CancelledError) or of_dask
+    killed = _of_dask(error) and "Killed" in type(error).__name__
+    return isinstance(error, BrokenExecutor | CancelledError) or killed
+
+
+def _of_dask(thing: object) -> bool:
+    return type(thing).__module__.startswith("distributed")
 
 
 def _obituary(error: BaseException) -> str:

@@ -53,7 +53,7 @@ from bnbook import experiments
 from bnbook.study import runner
 from bnbook.cli import main
 runner.processes = lambda: 2
-experiments.get, experiments.names = madeup.of, lambda: ["doomed", "endless", "sound"]
+experiments.get, experiments.names = madeup.of, lambda *_: ["doomed", "endless", "sound"]
 main()
 """
 
