@@ -26,7 +26,7 @@ def ships(monkeypatch: pytest.MonkeyPatch) -> Shipped:
         "lab": {"folder:cifar10-jpeg": record(-0.2, scale="lab", data="folder:cifar10-jpeg")},
     }
     found["lab"]["folder:cifar10-jpeg"].attrs["outdated"] = 1
-    monkeypatch.setattr(claims, "_shipped", lambda _: found)
+    monkeypatch.setattr(claims, "_shipped", lambda *_: found)
     return found
 
 
@@ -76,7 +76,7 @@ def test_where_nothing_ships_the_table_says_so(
     declared: Declare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declared(CLAIM)
-    monkeypatch.setattr(claims, "_shipped", lambda _: {})
+    monkeypatch.setattr(claims, "_shipped", lambda *_: {})
     monkeypatch.setattr(claims, "_run", lambda *_: record(0.2, scale="book", data="mnist-5k"))
     assert "No record on other data" in str(claims.across(claims.table(scale="book")))
 
