@@ -17,7 +17,7 @@ from functools import cache
 
 import xarray as xr
 
-from bnbook import chapters, pasting
+from bnbook import chapters, environment, pasting
 from bnbook.claims._advice import Advice, DecisionTable
 from bnbook.claims._claim import Claim, ClaimError
 from bnbook.claims._errors import Ledger, expect
@@ -224,8 +224,9 @@ def _chapters() -> list[chapters.Chapter[Claim]]:
 
 
 def _has(experiment: str, scale: str | None) -> bool:
-    """Whether an experiment has a scale; smoke and book they all have."""
-    if scale in (None, "smoke", "book"):
+    """Whether an experiment has a scale, None that of `$BNBOOK_SCALE`; all have smoke and book."""
+    scale = scale or environment.scale()
+    if scale in ("smoke", "book"):
         return True
     from bnbook import experiments
 

@@ -72,6 +72,17 @@ def test_at_smoke_scale_nothing_else_is_looked_for(declared: Declare, ships: Shi
     assert claims.judge("made-1", record(0.2, scale="smoke")).elsewhere == ()
 
 
+@pytest.mark.parametrize("scale", [None, "lab"])
+def test_a_table_leaves_out_what_its_scale_does_not_have(
+    declared: Declare, monkeypatch: pytest.MonkeyPatch, scale: str | None
+) -> None:
+    monkeypatch.setenv("BNBOOK_SCALE", "lab")
+    monkeypatch.setattr(claims, "_shipped", lambda *_: {})
+    monkeypatch.setattr(claims, "_run", lambda *_: record(scale="lab", data="cifar10"))
+    declared(replace(CLAIM, experiment="internal-shift"), replace(OTHER, experiment="shaken"))
+    assert [each.claim.id for each in claims.table(scale=scale).judgements] == ["made-9"]
+
+
 def test_where_nothing_ships_the_table_says_so(
     declared: Declare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
