@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bnbook.chapters import PAGES
+from bnbook.notebooks import code_cell, markdown_cell
 
 Notebook = dict[str, Any]
 CLOSED = re.compile(
@@ -45,14 +46,14 @@ def solutions(notebook: Mapping[str, Any]) -> Notebook:
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     text = "\n\n".join(c["source"] for c in notebook["cells"] if c["cell_type"] == "markdown")
     title = next(line for line in text.split("\n") if line.startswith("# "))
-    cells = [_markdown(f"{title}: solutions"), *code[:1]]
+    cells = [markdown_cell(f"{title}: solutions"), *code[:1]]
     cells += [cell for cell in code if "imports" in cell["metadata"].get("tags", ())]
     solved = dict(CLOSED.findall(text))
     for _, number, question in QUESTION.findall(text):
-        cells.append(_markdown(f"## {number}\n{question}".strip()))
+        cells.append(markdown_cell(f"## {number}\n{question}".strip()))
         for place, part in enumerate(CODE.split(solved[number])):
-            if part.strip():
-                cells.append(_cell(part) if place % 2 else _markdown(part.strip()))
+            if body := part.strip():
+                cells.append(code_cell(body) if place % 2 else markdown_cell(body))
     cells = [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells)]
     return {**notebook, "cells": cells}
 
@@ -84,20 +85,6 @@ def _figures(notebook: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]
 
 def _is_drawing(output: Mapping[str, Any]) -> bool:
     return "text/html" in output.get("data", {})
-
-
-def _markdown(text: str) -> dict[str, Any]:
-    return {"cell_type": "markdown", "metadata": {}, "source": text}
-
-
-def _cell(code: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "metadata": {},
-        "outputs": [],
-        "source": code.strip(),
-    }
 
 
 PAGE = """<!doctype html>
