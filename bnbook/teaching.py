@@ -28,6 +28,7 @@ QUESTION = re.compile(
     re.DOTALL,
 )
 CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
+MATH = re.compile(r"\$([^$]+)\$")
 CAPTION = re.compile(r'<a id="([\w-]+)"></a>\n\n\*\*(Figure [\d.]+)\.\*\* (.*)', re.DOTALL)
 
 
@@ -62,13 +63,23 @@ def slides(notebook: Mapping[str, Any], title: str) -> str:
     """A page with a figure a screen, each with its number and caption, that prints a figure a page.
 
     The arrow keys, or scrolling, lead from one to the next. Figures are the notebook's own outputs.
+    Formulas are set by the scripts of the pages, which lie beside the slides in `html`.
     """
     parts = "".join(
         f'<section id="{name}">{drawing}'
-        f"<p><strong>{number}.</strong> {escape(caption)}</p></section>"
+        f"<p><strong>{number}.</strong> {_typeset(caption)}</p></section>"
         for drawing, name, number, caption in _figures(notebook)
     )
     return PAGE.format(title=escape(title), parts=parts)
+
+
+def _typeset(caption: str) -> str:
+    r"""A caption as HTML, its formulas as the pages have them for `math.js`.
+
+    >>> _typeset("Where $x < 1$.")
+    'Where <span class="math notranslate">\\(x &lt; 1\\)</span>.'
+    """
+    return MATH.sub(r'<span class="math notranslate">\\(\1\\)</span>', escape(caption))
 
 
 def _figures(notebook: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
@@ -92,6 +103,7 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+<link rel="stylesheet" href="../html/_static/katex/katex.min.css">
 <style>
   html {{ scroll-snap-type: y mandatory; font: 1.2rem/1.4 system-ui, sans-serif; }}
   body {{ margin: 0; background: #fff; color: #111; }}
@@ -100,7 +112,6 @@ PAGE = """<!doctype html>
   section img {{ max-width: 100%; max-height: 72vh; margin: auto; }}
 </style>
 <script>
-  window.MathJax = {{ tex: {{ inlineMath: [["$", "$"]] }} }};
   addEventListener("keydown", (event) => {{
     const step = {{ ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 }}[event.key];
     if (!step || event.target.matches("input, select")) return;
@@ -109,7 +120,8 @@ PAGE = """<!doctype html>
     document.querySelectorAll("section")[place]?.scrollIntoView();
   }});
 </script>
-<script defer src="../html/_static/mathjax/tex-chtml.js"></script>
+<script defer src="../html/_static/katex/katex.min.js"></script>
+<script defer src="../html/_static/math.js"></script>
 <section><h1>{title}</h1></section>{parts}
 </html>
 """
