@@ -192,7 +192,9 @@ class _Page:
             effort = self.refs.efforts[label]
             return f'<a id="{label}"></a>\n\n### {self.refs.numbers[label]}\n\n*{effort}*'
         if name == "literalinclude":
-            code = _object((self.folder / argument).read_text(), options["pyobject"])
+            code = _object(
+                (self.folder / argument).read_text(encoding="utf-8"), options["pyobject"]
+            )
             return f"```python\n{code}\n```"
         if name in DROPPED or name == "exercise-end":
             return ""

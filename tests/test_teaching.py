@@ -72,7 +72,7 @@ def test_what_slides_load_travels_with_the_pages(notebook: dict[str, Any]) -> No
 
 
 def test_there_are_three_files_for_each_chapter(notebook: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "bn-math.ipynb").write_text(json.dumps(notebook))
+    (tmp_path / "bn-math.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     teaching.main(tmp_path, tmp_path / "teacher")
     assert sorted(each.name for each in (tmp_path / "teacher").iterdir()) == [
         "bn-math-exercises.ipynb",
