@@ -78,7 +78,7 @@ def test_a_table_leaves_out_what_its_scale_does_not_have(
 ) -> None:
     monkeypatch.setenv("BNBOOK_SCALE", "lab")
     monkeypatch.setattr(claims, "_shipped", lambda *_: {})
-    monkeypatch.setattr(claims, "_run", lambda *_: record(scale="lab", data="cifar10"))
+    monkeypatch.setattr(claims, "_run", lambda name, *_: record(scale="lab", experiment=name))
     declared(replace(CLAIM, experiment="internal-shift"), replace(OTHER, experiment="shaken"))
     assert [each.claim.id for each in claims.table(scale=scale).judgements] == ["made-9"]
 
