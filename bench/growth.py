@@ -15,10 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 import xarray as xr
 
-from bench.timing import Ratios, Times, interleaved, ratio
+from bench.timing import Ratios, Times, interleaved, one_thread, ratio
 from bnbook import data, probes
 from bnbook.experiments import Experiment, Measurement
 from bnbook.nets import MLP
@@ -143,10 +142,10 @@ def cluster() -> Iterator[Any]:
         yield client
 
 
+@one_thread()
 def compare(repeats: int = 3) -> dict[str, Times]:
     """Seconds of one unit of every quantity at every size, from one interleaved run."""
-    threads, missing = torch.get_num_threads(), absent()
-    torch.set_num_threads(1)
+    missing = absent()
     with ExitStack() as stack:
         client = None if missing else stack.enter_context(cluster())
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -164,10 +163,7 @@ def compare(repeats: int = 3) -> dict[str, Times]:
             for size, name in pairs:
                 subjects[name] = makers[quantity](size)
                 units[name] = 1 if quantity == "stored records" else size
-        try:
-            times = interleaved(subjects, repeats)
-        finally:
-            torch.set_num_threads(threads)
+        times = interleaved(subjects, repeats)
     return {name: seen.per(units[name]) for name, seen in times.items()}
 
 

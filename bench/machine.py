@@ -34,7 +34,7 @@ def described() -> dict[str, Any]:
 def processor() -> str:
     """The processor's name, as far as the system tells it."""
     told = Path("/proc/cpuinfo")
-    for line in told.read_text().splitlines() if told.exists() else ():
+    for line in told.read_text(encoding="utf-8").splitlines() if told.exists() else ():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

@@ -21,7 +21,7 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.utils.data import DataLoader, TensorDataset
 
 from bench.population import BATCH, WIDTHS, gathered, plain, population, torch_net
-from bench.timing import Ratios, Times, interleaved, ratio
+from bench.timing import Ratios, Times, interleaved, one_thread, ratio
 from bnbook import data
 from bnbook.data.vision import torchvision_datasets
 from bnbook.nets import MLP
@@ -228,10 +228,9 @@ class Curved:
                 raise AssertionError(f"{name} finds {theirs:g}, and ours is {ours:g}")
 
 
+@one_thread()
 def compare(repeats: int = 7) -> dict[str, Times]:
     """Seconds per network, and per step where networks are trained, from one interleaved run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     dataset, missing = data.load("mnist-5k"), absent()
     curved = Curved(dataset)
     makers: dict[str, tuple[Callable[[], Callable[[], object]], int]] = {
@@ -247,10 +246,7 @@ def compare(repeats: int = 7) -> dict[str, Times]:
         EIGENTHINGS: (lambda: curved.by_eigenthings, 1),
     }
     present = {name: maker for name, maker in makers.items() if name not in missing}
-    try:
-        times = interleaved({name: make() for name, (make, _) in present.items()}, repeats)
-    finally:
-        torch.set_num_threads(threads)
+    times = interleaved({name: make() for name, (make, _) in present.items()}, repeats)
     curved.check()
     return {name: seen.per(present[name][1]) for name, seen in times.items()}
 

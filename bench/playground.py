@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from playwright.sync_api import Page, sync_playwright
 
-from bench.timing import Ratios, Times, interleaved, ratio
+from bench.timing import Ratios, Times, interleaved, one_thread, ratio
 from bnbook import playground
 from bnbook.data import from_tensors
 from bnbook.nets import MLP
@@ -80,24 +80,20 @@ def stacked(x: torch.Tensor) -> Callable[[], object]:
     return run
 
 
+@one_thread()
 def compare(repeats: int = 15) -> dict[str, Times]:
     """Seconds per network and step of every subject, from one interleaved run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     x = digits()
-    try:
-        with sync_playwright() as playwright:
-            installed = shutil.which("chromium")
-            browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
-            subjects = {
-                PAGE: in_the_page(browser.new_page(), x),
-                PLAIN: alone(x),
-                STACKED: stacked(x),
-            }
-            times = interleaved(subjects, repeats)
-            browser.close()
-    finally:
-        torch.set_num_threads(threads)
+    with sync_playwright() as playwright:
+        installed = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+        subjects = {
+            PAGE: in_the_page(browser.new_page(), x),
+            PLAIN: alone(x),
+            STACKED: stacked(x),
+        }
+        times = interleaved(subjects, repeats)
+        browser.close()
     networks = {PAGE: STEPS, PLAIN: STEPS, STACKED: STEPS * MEMBERS}
     return {name: seen.per(networks[name]) for name, seen in times.items()}
 

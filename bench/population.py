@@ -15,7 +15,7 @@ from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from bench.timing import Ratios, Times, interleaved, ratio
+from bench.timing import Ratios, Times, interleaved, one_thread, ratio
 from bnbook import data
 from bnbook.data.vision import torchvision_datasets
 from bnbook.nets import MLP
@@ -109,10 +109,9 @@ def products(dataset: data.Dataset, members: int) -> Callable[[], object]:
     return run
 
 
+@one_thread()
 def compare(repeats: int = 15) -> dict[str, Times]:
     """Seconds per network and step of every subject, from one interleaved run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     dataset = data.load("mnist-5k")
     subjects = {
         TUTORIAL: plain(dataset, loaded(dataset)),
@@ -123,10 +122,7 @@ def compare(repeats: int = 15) -> dict[str, Times]:
         for name, make in (("population", population), ("matrix products", products)):
             subjects[f"{name} of {members}"] = make(dataset, members)
             networks[f"{name} of {members}"] = members
-    try:
-        times = interleaved(subjects, repeats)
-    finally:
-        torch.set_num_threads(threads)
+    times = interleaved(subjects, repeats)
     return {name: seen.per(networks[name]) for name, seen in times.items()}
 
 

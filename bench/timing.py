@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
+
+import torch
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,17 @@ class Times:
 
 Ratios = dict[str, tuple[float, float]]
 """By name: the ratio of least times, and of medians."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """While this holds, torch computes on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def interleaved(subjects: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, Times]:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from bench.population import gathered
-from bench.timing import Ratios, Times, interleaved, ratio
+from bench.timing import Ratios, Times, interleaved, one_thread, ratio
 from bnbook import data
 from bnbook.nets import VGG, members
 from bnbook.train import SGD, Member, Population
@@ -64,10 +64,9 @@ def population(dataset: data.Dataset, stacked: bool) -> Callable[[], object]:
         members.one_by_one = choose
 
 
+@one_thread()
 def compare(repeats: int = 15) -> dict[str, Times]:
     """Seconds per network and step of every subject, from one interleaved run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     dataset = data.load("mnist-5k")
     subjects = {
         PLAIN: plain(dataset, torch.contiguous_format),
@@ -76,10 +75,7 @@ def compare(repeats: int = 15) -> dict[str, Times]:
         STACKED: population(dataset, stacked=True),
     }
     networks = {PLAIN: 1, LAST: 1, OURS: MEMBERS, STACKED: MEMBERS}
-    try:
-        times = interleaved(subjects, repeats)
-    finally:
-        torch.set_num_threads(threads)
+    times = interleaved(subjects, repeats)
     return {name: seen.per(networks[name]) for name, seen in times.items()}
 
 

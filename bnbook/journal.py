@@ -10,7 +10,6 @@ Pages keep the same in the browser, and write and read the same files: `export("
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 from platformdirs import user_data_path
 
 from bnbook import environment
+from bnbook.store import write_atomically
 
 VERSION = 1
 KINDS = ("exercises", "predictions")
@@ -129,9 +129,8 @@ def _write(file: Path, journal: Journal) -> None:
     if _is_no_file(file):
         return
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    part.write_text(json.dumps({"bnbook": VERSION, **journal}, indent=1, ensure_ascii=False))
-    part.replace(file)
+    text = json.dumps({"bnbook": VERSION, **journal}, indent=1, ensure_ascii=False)
+    write_atomically(file, text.encode())
 
 
 def _is_no_file(file: Path) -> bool:

@@ -72,9 +72,9 @@ def render(
     for cell in notebook["cells"]:
         made.add(deepcopy(cell))
     made.end()
-    cells = [_markdown(made.banner()), *made.cells]
+    cells = [markdown_cell(made.banner()), *made.cells]
     place = next((i for i, cell in enumerate(cells) if cell["cell_type"] == "code"), len(cells))
-    cells.insert(place, _code(_install(refs.repository), hidden=True))
+    cells.insert(place, code_cell(_install(refs.repository), hidden=True))
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -137,17 +137,17 @@ class _Page:
             ]
             guesses = "\n".join(lines)
             call = f'predictions.guess("{self.page}", {{\n{guesses}\n}})'
-            self.cells.append(_code(f"from bnbook import predictions\n\n{call}"))
+            self.cells.append(code_cell(f"from bnbook import predictions\n\n{call}"))
 
     def end(self) -> None:
         """A cell that says what was solved and foreseen."""
         if self.refs.questions.get(self.page):
             self._say("## Your progress")
-            self.cells.append(_code(f'predictions.review("{self.page}")'))
+            self.cells.append(code_cell(f'predictions.review("{self.page}")'))
 
     def _say(self, text: str) -> None:
         if text.strip():
-            self.cells.append(_markdown(text.strip()))
+            self.cells.append(markdown_cell(text.strip()))
 
     def _run(self, cell: dict[str, Any]) -> None:
         metadata = cell["metadata"]
@@ -155,7 +155,7 @@ class _Page:
         whole = bool(tags & {"remove-cell", "remove_cell"})
         outputs = [] if whole else list(_shown(cell.get("outputs", [])))
         self.cells.append(
-            _code(
+            code_cell(
                 _text(cell),
                 outputs,
                 hidden=bool(tags & set(HIDDEN)),
@@ -192,7 +192,9 @@ class _Page:
             effort = self.refs.efforts[label]
             return f'<a id="{label}"></a>\n\n### {self.refs.numbers[label]}\n\n*{effort}*'
         if name == "literalinclude":
-            code = _object((self.folder / argument).read_text(), options["pyobject"])
+            code = _object(
+                (self.folder / argument).read_text(encoding="utf-8"), options["pyobject"]
+            )
             return f"```python\n{code}\n```"
         if name in DROPPED or name == "exercise-end":
             return ""
@@ -350,11 +352,12 @@ def _text(cell: Mapping[str, Any]) -> str:
     return source if isinstance(source, str) else "".join(source)
 
 
-def _markdown(text: str) -> dict[str, Any]:
+def markdown_cell(text: str) -> dict[str, Any]:
+    """A cell of text."""
     return {"cell_type": "markdown", "metadata": {}, "source": text}
 
 
-def _code(
+def code_cell(
     code: str,
     outputs: list[dict[str, Any]] | None = None,
     hidden: bool = False,

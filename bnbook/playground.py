@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("path", type=Path, help="the file to write, a .js")
     path = parser.parse_args().path
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(script())
+    path.write_text(script(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ def results() -> list[Result]:
             "the comparisons that were kept come with a checkout of the repository only, in "
             "bench/results; `bnbook bench --json` makes one"
         )
-    found = [Result(**json.loads(path.read_text())) for path in paths]
+    found = [Result(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
     return sorted(found, key=lambda result: [int(part) for part in result.version.split(".")])
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bnbook.chapters import PAGES
+from bnbook.notebooks import code_cell, markdown_cell
 
 Notebook = dict[str, Any]
 CLOSED = re.compile(
@@ -27,6 +28,7 @@ QUESTION = re.compile(
     re.DOTALL,
 )
 CODE = re.compile(r"```python\n(.*?)\n```", re.DOTALL)
+MATH = re.compile(r"\$([^$]+)\$")
 CAPTION = re.compile(r'<a id="([\w-]+)"></a>\n\n\*\*(Figure [\d.]+)\.\*\* (.*)', re.DOTALL)
 
 
@@ -45,14 +47,14 @@ def solutions(notebook: Mapping[str, Any]) -> Notebook:
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     text = "\n\n".join(c["source"] for c in notebook["cells"] if c["cell_type"] == "markdown")
     title = next(line for line in text.split("\n") if line.startswith("# "))
-    cells = [_markdown(f"{title}: solutions"), *code[:1]]
+    cells = [markdown_cell(f"{title}: solutions"), *code[:1]]
     cells += [cell for cell in code if "imports" in cell["metadata"].get("tags", ())]
     solved = dict(CLOSED.findall(text))
     for _, number, question in QUESTION.findall(text):
-        cells.append(_markdown(f"## {number}\n{question}".strip()))
+        cells.append(markdown_cell(f"## {number}\n{question}".strip()))
         for place, part in enumerate(CODE.split(solved[number])):
-            if part.strip():
-                cells.append(_cell(part) if place % 2 else _markdown(part.strip()))
+            if body := part.strip():
+                cells.append(code_cell(body) if place % 2 else markdown_cell(body))
     cells = [{**cell, "id": f"cell-{number}"} for number, cell in enumerate(cells)]
     return {**notebook, "cells": cells}
 
@@ -61,13 +63,23 @@ def slides(notebook: Mapping[str, Any], title: str) -> str:
     """A page with a figure a screen, each with its number and caption, that prints a figure a page.
 
     The arrow keys, or scrolling, lead from one to the next. Figures are the notebook's own outputs.
+    Formulas are set by the scripts of the pages, which lie beside the slides in `html`.
     """
     parts = "".join(
         f'<section id="{name}">{drawing}'
-        f"<p><strong>{number}.</strong> {escape(caption)}</p></section>"
+        f"<p><strong>{number}.</strong> {_typeset(caption)}</p></section>"
         for drawing, name, number, caption in _figures(notebook)
     )
     return PAGE.format(title=escape(title), parts=parts)
+
+
+def _typeset(caption: str) -> str:
+    r"""A caption as HTML, its formulas as the pages have them for `math.js`.
+
+    >>> _typeset("Where $x < 1$.")
+    'Where <span class="math notranslate">\\(x &lt; 1\\)</span>.'
+    """
+    return MATH.sub(r'<span class="math notranslate">\\(\1\\)</span>', escape(caption))
 
 
 def _figures(notebook: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
@@ -86,25 +98,12 @@ def _is_drawing(output: Mapping[str, Any]) -> bool:
     return "text/html" in output.get("data", {})
 
 
-def _markdown(text: str) -> dict[str, Any]:
-    return {"cell_type": "markdown", "metadata": {}, "source": text}
-
-
-def _cell(code: str) -> dict[str, Any]:
-    return {
-        "cell_type": "code",
-        "execution_count": None,
-        "metadata": {},
-        "outputs": [],
-        "source": code.strip(),
-    }
-
-
 PAGE = """<!doctype html>
 <html lang="en" data-theme="light">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+<link rel="stylesheet" href="../html/_static/katex/katex.min.css">
 <style>
   html {{ scroll-snap-type: y mandatory; font: 1.2rem/1.4 system-ui, sans-serif; }}
   body {{ margin: 0; background: #fff; color: #111; }}
@@ -113,7 +112,6 @@ PAGE = """<!doctype html>
   section img {{ max-width: 100%; max-height: 72vh; margin: auto; }}
 </style>
 <script>
-  window.MathJax = {{ tex: {{ inlineMath: [["$", "$"]] }} }};
   addEventListener("keydown", (event) => {{
     const step = {{ ArrowRight: 1, PageDown: 1, ArrowLeft: -1, PageUp: -1 }}[event.key];
     if (!step || event.target.matches("input, select")) return;
@@ -122,7 +120,8 @@ PAGE = """<!doctype html>
     document.querySelectorAll("section")[place]?.scrollIntoView();
   }});
 </script>
-<script defer src="../html/_static/mathjax/tex-chtml.js"></script>
+<script defer src="../html/_static/katex/katex.min.js"></script>
+<script defer src="../html/_static/math.js"></script>
 <section><h1>{title}</h1></section>{parts}
 </html>
 """

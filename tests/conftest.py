@@ -63,7 +63,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     Under `--dist loadgroup` one worker has all tests of a page, so that a page is read, and opened
     in a browser, once.
     """
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     if "page" in metafunc.fixturenames:
         pages = [toc["root"], *_files(toc["parts"])]
         metafunc.parametrize(

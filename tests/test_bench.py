@@ -10,10 +10,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import torch
 
 from bench import __main__ as command
 from bench import growth, peers
-from bench.timing import Times, interleaved, ratio
+from bench.timing import Times, interleaved, one_thread, ratio
 from bnbook.study import runner
 
 
@@ -34,6 +35,25 @@ def test_subjects_take_turns() -> None:
     times = interleaved({"a": of("a"), "b": of("b")}, 3)
     assert turns == ["a", "b", "a", "b", "a", "b", "a", "b"]
     assert all(seen.least >= 0.006 and len(seen.repeats) == 3 for seen in times.values())
+
+
+def test_what_is_timed_has_one_thread_and_the_others_come_back_after_an_error() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    seen = []
+
+    @one_thread()
+    def timed() -> None:
+        seen.append(torch.get_num_threads())
+        raise RuntimeError
+
+    try:
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                timed()
+        assert [*seen, torch.get_num_threads()] == [1, 1, 3]
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_json_has_the_machine_and_every_repeat(

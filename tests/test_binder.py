@@ -18,8 +18,8 @@ def bounds(requirements: list[str]) -> dict[str, str]:
 
 
 def test_binder_has_what_the_package_depends_on() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    environment = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    environment = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text(encoding="utf-8"))
     there = bounds(environment["dependencies"])
     needed = bounds(project["dependencies"])
     assert {CONDA.get(name, name): bound for name, bound in needed.items()}.items() <= there.items()
@@ -27,8 +27,8 @@ def test_binder_has_what_the_package_depends_on() -> None:
 
 
 def test_what_the_package_depends_on_is_pinned_within_its_bounds() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pinned = bounds((ROOT / "requirements.txt").read_text().splitlines())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = bounds((ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines())
     for name in bounds(project["dependencies"]):
         assert pinned.get(name, "").startswith("=="), f"{name} is not pinned in requirements.txt"
 
@@ -38,5 +38,5 @@ def test_the_last_step_of_binder_can_be_run() -> None:
 
 
 def test_chapters_are_shown_in_binder_as_they_are_written() -> None:
-    environment = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text())
+    environment = yaml.safe_load((ROOT / "binder" / "environment.yml").read_text(encoding="utf-8"))
     assert {"jupytext", "jupyterlab-myst"} <= set(bounds(environment["dependencies"]))

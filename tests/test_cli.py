@@ -381,14 +381,14 @@ def make_loaders():
 
 def test_a_script_is_diagnosed_and_standard_output_holds_the_report_alone(tmp_path: Path) -> None:
     script = tmp_path / "mine.py"
-    script.write_text(SCRIPT)
+    script.write_text(SCRIPT, encoding="utf-8")
     page = tmp_path / "report.html"
     arguments = ["diagnose", f"{script}:make_model", "--data", f"{script}:make_loaders", "--json"]
     result = CliRunner().invoke(app, [*arguments, "--save", str(page)])
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
     assert "never-updated" in {each["name"] for each in report["findings"]}
-    assert "never-updated" in page.read_text()
+    assert "never-updated" in page.read_text(encoding="utf-8")
     assert "reading" in result.stderr
 
 
@@ -398,7 +398,7 @@ def test_a_script_is_diagnosed_and_standard_output_holds_the_report_alone(tmp_pa
 )
 def test_a_function_that_is_not_there_is_misuse(tmp_path: Path, model: str, message: str) -> None:
     script = tmp_path / "mine.py"
-    script.write_text(SCRIPT)
+    script.write_text(SCRIPT, encoding="utf-8")
     result = CliRunner().invoke(app, ["diagnose", model.format(script), "--data", "mnist-5k"])
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())

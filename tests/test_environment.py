@@ -94,7 +94,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_checkout_has_its_records_where_make_has_them(installed: Path) -> None:
-    (installed / "pyproject.toml").write_text('[project]\nname = "bnbook"\n')
+    (installed / "pyproject.toml").write_text('[project]\nname = "bnbook"\n', encoding="utf-8")
     assert environment.checkout() == installed
     assert Store.default().root == installed / "_build" / "records"
 
@@ -104,7 +104,7 @@ def test_a_package_that_was_installed_has_its_records_in_the_cache(
     installed: Path, beside: str | None
 ) -> None:
     if beside is not None:
-        (installed / "pyproject.toml").write_text(beside)
+        (installed / "pyproject.toml").write_text(beside, encoding="utf-8")
     assert environment.checkout() is None
     assert Store.default().root == installed / "cache" / "bnbook" / "records"
 
@@ -112,7 +112,7 @@ def test_a_package_that_was_installed_has_its_records_in_the_cache(
 def test_the_variable_goes_before_the_checkout(
     installed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (installed / "pyproject.toml").write_text('[project]\nname = "bnbook"\n')
+    (installed / "pyproject.toml").write_text('[project]\nname = "bnbook"\n', encoding="utf-8")
     monkeypatch.setenv("BNBOOK_STORE", str(installed / "mine"))
     assert Store.default().root == installed / "mine"
 

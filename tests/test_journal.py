@@ -56,7 +56,7 @@ def test_a_file_that_is_no_journal_is_refused_and_changes_nothing(
     text: str, tmp_path: Path
 ) -> None:
     journal.note("exercises", "ex-a-1", **SOLVED)
-    (tmp_path / "odd.json").write_text(text)
+    (tmp_path / "odd.json").write_text(text, encoding="utf-8")
     with pytest.raises(journal.JournalError, match=r"journal|version"):
         journal.bring(tmp_path / "odd.json")
     assert journal.read()["exercises"] == {"ex-a-1": SOLVED}
@@ -64,7 +64,7 @@ def test_a_file_that_is_no_journal_is_refused_and_changes_nothing(
 
 def test_a_damaged_journal_counts_for_nothing_with_a_warning(kept: Path) -> None:
     journal.note("exercises", "ex-a-1", **SOLVED)
-    kept.write_text(kept.read_text()[:20])
+    kept.write_text(kept.read_text(encoding="utf-8")[:20], encoding="utf-8")
     with pytest.warns(UserWarning, match="is not used"):
         assert journal.read()["exercises"] == {}
 
@@ -72,7 +72,7 @@ def test_a_damaged_journal_counts_for_nothing_with_a_warning(kept: Path) -> None
 def test_where_nothing_can_be_written_nothing_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("BNBOOK_JOURNAL", str(tmp_path / "file" / "journal.json"))
     with pytest.warns(UserWarning, match="not"):
         journal.note("exercises", "ex-a-1", passed=True)
@@ -81,7 +81,7 @@ def test_where_nothing_can_be_written_nothing_is_kept(
 def test_the_file_is_small_and_says_its_version(kept: Path) -> None:
     for number in range(100):
         journal.note("exercises", f"ex-a-{number}", **SOLVED)
-    assert json.loads(kept.read_text())["bnbook"] == journal.VERSION
+    assert json.loads(kept.read_text(encoding="utf-8"))["bnbook"] == journal.VERSION
     assert kept.stat().st_size < 10_000
     assert [each.name for each in kept.parent.iterdir()] == ["journal.json"]
 

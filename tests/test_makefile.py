@@ -28,10 +28,10 @@ def checkout(tmp_path: Path) -> Path:
         (root / folder).mkdir(parents=True)
     shutil.copy(MAKEFILE, root)
     for name in (*BEFORE, "book/one.md", "book/two.md", "bnbook/a.py"):
-        (root / name).write_text("")
+        (root / name).write_text("", encoding="utf-8")
     for tool in ("python", "jcache", "jupyter-book"):
         path = root / ".venv" / "bin" / tool
-        path.write_text("#!/bin/sh\n")
+        path.write_text("#!/bin/sh\n", encoding="utf-8")
         path.chmod(0o755)
     made_at(root, root)
     return root
@@ -39,7 +39,9 @@ def checkout(tmp_path: Path) -> Path:
 
 def made_at(root: Path, place: Path) -> None:
     """The environment of `root` says that it was made at `place`, after everything else."""
-    (root / ".venv" / "pyvenv.cfg").write_text(f"command = /python3 -m venv {place}/.venv\n")
+    (root / ".venv" / "pyvenv.cfg").write_text(
+        f"command = /python3 -m venv {place}/.venv\n", encoding="utf-8"
+    )
     for stamp in ("book", "dev"):
         (root / ".venv" / stamp).touch()
         later = (root / ".venv" / "bin" / "python").stat().st_mtime + 10
@@ -63,7 +65,7 @@ def test_pages_are_executed_anew_when_they_are_others(checkout: Path) -> None:
     assert not executed_anew(checkout)
     (checkout / "book" / "three.md").unlink()
     assert executed_anew(checkout)
-    (checkout / "bnbook" / "a.py").write_text("x = 1")
+    (checkout / "bnbook" / "a.py").write_text("x = 1", encoding="utf-8")
     assert executed_anew(checkout)
     assert not executed_anew(checkout)
 
@@ -85,5 +87,5 @@ def test_an_environment_that_was_made_elsewhere_is_made_anew(checkout: Path) -> 
 
 
 def test_an_environment_of_another_tool_is_left_alone(checkout: Path) -> None:
-    (checkout / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\nuv = 0.4\n")
+    (checkout / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\nuv = 0.4\n", encoding="utf-8")
     assert "rm -rf .venv" not in make(checkout, "-n", "html")

@@ -15,7 +15,9 @@ from bnbook.notebooks import References, expanded, render
 
 BOOK = Path(__file__).parents[1] / "book"
 TEXTS = {
-    path.stem: path.read_text() for path in BOOK.glob("*.md") if "kernelspec:" in path.read_text()
+    path.stem: path.read_text(encoding="utf-8")
+    for path in BOOK.glob("*.md")
+    if "kernelspec:" in path.read_text(encoding="utf-8")
 }
 MACROS = {"R": r"\mathbb{R}", "E": r"\operatorname{E}", "norm": [r"\lVert #1 \rVert", 1]}
 

@@ -34,7 +34,7 @@ FIELDS = dict.fromkeys(("effect", "n", "at", "verdict", "holds", "fails", "open"
 
 @cache
 def cells(page: Path) -> list[ast.Module]:
-    return [ast.parse(code) for code in CELL.findall(page.read_text())]
+    return [ast.parse(code) for code in CELL.findall(page.read_text(encoding="utf-8"))]
 
 
 def calls(page: Path, *names: str) -> list[ast.Call]:
@@ -76,13 +76,15 @@ def prose(text: str) -> str:
 
 @pytest.mark.parametrize("source", PAGES, ids=lambda source: source.stem)
 def test_no_page_states_a_result_by_itself(source: Path) -> None:
-    said = re.split(r"(?<=[.?!:])\s", prose(source.read_text()))
+    said = re.split(r"(?<=[.?!:])\s", prose(source.read_text(encoding="utf-8")))
     assert [each for each in said if TELLING.search(each)] == []
 
 
 def unglued(page: Path) -> list[str]:
     """Names that a page pastes and does not glue."""
-    names = {re.sub(r":[^:]*$", "", name) for name in PASTED.findall(page.read_text())}
+    names = {
+        re.sub(r":[^:]*$", "", name) for name in PASTED.findall(page.read_text(encoding="utf-8"))
+    }
     known = glued(page)
     return sorted(name for name in names if not known.fullmatch(name))
 
@@ -98,7 +100,8 @@ def test_a_name_that_no_cell_glues_is_found(tmp_path: Path) -> None:
         "```{code-cell} ipython3\n:tags: [remove-cell]\n\n"
         'claims.glue("shift-1")\nfor size in (4, 8):\n    glue(f"loss-{size}", size)\n```\n'
         "{glue:text}`loss-4:.3f`, {glue:text}`lost-4:.3f`, {glue:text}`shift-1-low`, "
-        "{glue:text}`shift-2-low`\n"
+        "{glue:text}`shift-2-low`\n",
+        encoding="utf-8",
     )
     assert unglued(page) == ["lost-4", "shift-2-low"]
 
@@ -135,5 +138,5 @@ def test_the_phrases_tell(sentence: str) -> None:
 
 @pytest.mark.parametrize("source", PAGES, ids=lambda source: source.stem)
 def test_pages_spell_normalization_in_one_way(source: Path) -> None:
-    text = re.sub(r"`[^`]*`", "", prose(source.read_text()))
+    text = re.sub(r"`[^`]*`", "", prose(source.read_text(encoding="utf-8")))
     assert re.findall(r"\w*normalis\w*", text, re.I) == []

@@ -29,7 +29,7 @@ FIGURE = Figure(PNG, PNG, 'A "made-up" picture.')
 
 def test_the_lines_shown_run_as_they_stand() -> None:
     compile(readme.lines(), "README.md", "exec")
-    assert readme.lines() in (ROOT / "README.md").read_text()
+    assert readme.lines() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_block_states_claim_interval_seeds_and_verdict() -> None:
@@ -50,18 +50,20 @@ def test_writing_replaces_what_was_measured_before_and_nothing_else(
     monkeypatch.setattr(readme, "lead", lambda: (FIGURE, JUDGED))
     monkeypatch.setattr(readme, "lines", lambda: "pass\n")
     (tmp_path / "book" / "_static").mkdir(parents=True)
-    (tmp_path / "README.md").write_text(f"Above\n{readme.START}\nold\n{readme.END}\nbelow\n")
+    (tmp_path / "README.md").write_text(
+        f"Above\n{readme.START}\nold\n{readme.END}\nbelow\n", encoding="utf-8"
+    )
     readme.write(tmp_path)
-    once = (tmp_path / "README.md").read_text()
+    once = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert once.startswith("Above\n")
     assert once.endswith("below\n")
     assert "old" not in once
     readme.write(tmp_path)
-    assert (tmp_path / "README.md").read_text() == once
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == once
 
 
 def test_a_readme_without_marks_is_an_error_and_stays(tmp_path: Path) -> None:
-    (tmp_path / "README.md").write_text("bare")
+    (tmp_path / "README.md").write_text("bare", encoding="utf-8")
     with pytest.raises(ValueError, match="two lines"):
         readme.write(tmp_path)
-    assert (tmp_path / "README.md").read_text() == "bare"
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == "bare"

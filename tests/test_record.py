@@ -64,7 +64,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "sub/e": "",
     }
     for name, text in files.items():
-        (root / f"{name}.py").write_text(text)
+        (root / f"{name}.py").write_text(text, encoding="utf-8")
     for name in [module for module in sys.modules if module.startswith("madeup")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
@@ -76,14 +76,14 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_source_digest_follows_imports(package: Path, name: str) -> None:
     before = source_digest(["madeup.a"])
     path = package / f"{name}.py"
-    path.write_text(path.read_text() + "changed = 1\n")
+    path.write_text(path.read_text(encoding="utf-8") + "changed = 1\n", encoding="utf-8")
     assert source_digest(["madeup.a"]) != before
 
 
 @pytest.mark.parametrize("name", ["d", "sub/e"])
 def test_the_source_digest_ignores_what_is_not_imported(package: Path, name: str) -> None:
     before = source_digest(["madeup.a"])
-    (package / f"{name}.py").write_text("changed = 1\n")
+    (package / f"{name}.py").write_text("changed = 1\n", encoding="utf-8")
     assert source_digest(["madeup.a"]) == before
 
 
@@ -91,24 +91,24 @@ def test_the_source_digest_follows_a_name_through_the_package_that_hands_it_on(
     package: Path,
 ) -> None:
     """What the package hands on besides, and the list in which it does so, do not count."""
-    (package / "sub/__init__.py").write_text("from madeup.sub.c import x\n")
-    (package / "a.py").write_text("from madeup.sub import x\n")
+    (package / "sub/__init__.py").write_text("from madeup.sub.c import x\n", encoding="utf-8")
+    (package / "a.py").write_text("from madeup.sub import x\n", encoding="utf-8")
     before = source_digest(["madeup.a"])
     (package / "sub/__init__.py").write_text(
-        "from madeup.sub.c import x\nfrom madeup.sub.e import y\n"
+        "from madeup.sub.c import x\nfrom madeup.sub.e import y\n", encoding="utf-8"
     )
-    (package / "sub/e.py").write_text("y = 2\n")
+    (package / "sub/e.py").write_text("y = 2\n", encoding="utf-8")
     assert source_digest(["madeup.a"]) == before
-    (package / "sub/c.py").write_text("x = 2\n")
+    (package / "sub/c.py").write_text("x = 2\n", encoding="utf-8")
     assert source_digest(["madeup.a"]) != before
 
 
 def test_a_package_that_is_used_whole_counts_with_all_that_it_imports(package: Path) -> None:
-    (package / "sub/__init__.py").write_text("from madeup.sub.e import y\n")
-    (package / "sub/e.py").write_text("y = 2\n")
-    (package / "a.py").write_text("from madeup import sub\n")
+    (package / "sub/__init__.py").write_text("from madeup.sub.e import y\n", encoding="utf-8")
+    (package / "sub/e.py").write_text("y = 2\n", encoding="utf-8")
+    (package / "a.py").write_text("from madeup import sub\n", encoding="utf-8")
     before = source_digest(["madeup.a"])
-    (package / "sub/e.py").write_text("y = 3\n")
+    (package / "sub/e.py").write_text("y = 3\n", encoding="utf-8")
     assert source_digest(["madeup.a"]) != before
 
 

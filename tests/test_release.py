@@ -38,12 +38,16 @@ def test_what_the_forge_reads_is_yaml(file: Path) -> None:
 
 
 def test_the_workflow_names_tests_that_exist_and_every_python_that_is_supported() -> None:
-    jobs = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())["jobs"]
+    jobs = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text(encoding="utf-8"))[
+        "jobs"
+    ]
     commands = " ".join(step.get("run", "") for job in jobs.values() for step in job["steps"])
     named = [word for word in commands.split() if word.startswith("tests/")]
     assert named
     assert [path for path in named if not (ROOT / path).exists()] == []
-    oldest = re.search(r'requires-python = ">=3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
+    oldest = re.search(
+        r'requires-python = ">=3\.(\d+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    )
     assert oldest is not None
     assert jobs["linux"]["strategy"]["matrix"]["python"][0] == f"3.{oldest[1]}"
 

@@ -21,7 +21,7 @@ SHAPED = {"Bool", "Float", "Float32", "Float64", "Int64", "Integer", "Num", "Sha
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_public_functions_say_the_shapes_of_their_tensors(file: Path) -> None:
-    assert list(without_shapes(file.read_text())) == []
+    assert list(without_shapes(file.read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize(

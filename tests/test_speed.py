@@ -48,7 +48,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write(folder: Path, *found: dict[str, Any]) -> None:
     for each in found:
-        (folder / f"{each['machine']['version']}.json").write_text(json.dumps(each))
+        (folder / f"{each['machine']['version']}.json").write_text(
+            json.dumps(each), encoding="utf-8"
+        )
 
 
 def test_releases_are_ordered_by_their_numbers_and_the_latest_ratios_stand_last(

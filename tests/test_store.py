@@ -84,7 +84,7 @@ def test_a_full_disk_leaves_earlier_records_and_hands_the_new_one_back(
 
 
 def test_a_store_that_cannot_be_written_says_where(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     with pytest.raises(StoreError, match="file"):
         Store(tmp_path / "file").save(sample(), "shift--book", "abc")
 
@@ -123,12 +123,14 @@ def test_a_lock_is_open_to_whoever_may_write_to_the_store_and_goes_with_its_use(
     with Store(tmp_path).alone("abc"):
         (lock,) = tmp_path.iterdir()
         assert lock.stat().st_mode & 0o777 == mode & 0o666
-        assert str(os.getpid()) in lock.read_text()
+        assert str(os.getpid()) in lock.read_text(encoding="utf-8")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_that_a_killed_process_left_is_used_and_removed(tmp_path: Path) -> None:
-    (tmp_path / ".abc.lock").write_text("process 1 on a machine that was switched off")
+    (tmp_path / ".abc.lock").write_text(
+        "process 1 on a machine that was switched off", encoding="utf-8"
+    )
     with Store(tmp_path).alone("abc", pytest.fail):
         pass
     assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,13 +58,21 @@ def test_a_slide_is_a_figure_with_its_number_and_caption(notebook: dict[str, Any
     page = teaching.slides(notebook, "A <page>")
     assert page.count("<section") == 2
     assert DRAWING in page
-    assert "<strong>Figure 1.1.</strong> A figure of $\\lVert x \\rVert$, in two lines." in page
+    formula = '<span class="math notranslate">\\(\\lVert x \\rVert\\)</span>'
+    assert f"<strong>Figure 1.1.</strong> A figure of {formula}, in two lines." in page
     assert "<title>A &lt;page&gt;</title>" in page
     assert "http" not in page
 
 
+def test_what_slides_load_travels_with_the_pages(notebook: dict[str, Any]) -> None:
+    loaded = re.findall(r'(?:src|href)="([^":]+)"', teaching.slides(notebook, "A page"))
+    assert {Path(each).name for each in loaded} == {"katex.min.css", "katex.min.js", "math.js"}
+    for each in loaded:
+        assert (BOOK / "_static" / each.removeprefix("../html/_static/")).is_file()
+
+
 def test_there_are_three_files_for_each_chapter(notebook: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "bn-math.ipynb").write_text(json.dumps(notebook))
+    (tmp_path / "bn-math.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     teaching.main(tmp_path, tmp_path / "teacher")
     assert sorted(each.name for each in (tmp_path / "teacher").iterdir()) == [
         "bn-math-exercises.ipynb",

@@ -17,7 +17,7 @@ from functools import cache
 
 import xarray as xr
 
-from bnbook import chapters, pasting
+from bnbook import chapters, environment, pasting
 from bnbook.claims._advice import Advice, DecisionTable
 from bnbook.claims._claim import Claim, ClaimError
 from bnbook.claims._errors import Ledger, expect
@@ -90,7 +90,7 @@ def judge(claim_id: str, record: xr.Dataset | None = None, scale: str | None = N
     if scale not in (None, made_at):
         raise ClaimError(f"claim {claim_id}: the record was made at scale {made_at}, not {scale}")
     judgement = weigh(claim, record, made_at or "unknown")
-    return replace(judgement, elsewhere=_elsewhere(judgement))
+    return replace(judgement, elsewhere=_elsewhere(judgement, record.attrs.get("key", "")))
 
 
 def table(
@@ -224,34 +224,38 @@ def _chapters() -> list[chapters.Chapter[Claim]]:
 
 
 def _has(experiment: str, scale: str | None) -> bool:
-    """Whether an experiment has a scale; smoke and book they all have."""
-    if scale in (None, "smoke", "book"):
+    """Whether an experiment has a scale, None that of `$BNBOOK_SCALE`; all have smoke and book."""
+    scale = scale or environment.scale()
+    if scale in ("smoke", "book"):
         return True
     from bnbook import experiments
 
     return scale not in experiments.SCALES or scale in experiments.get(experiment).scales
 
 
-def _elsewhere(judgement: Judgement) -> tuple[Judgement, ...]:
-    """The claim on every other scale and data set of which a record ships; none at smoke scale."""
+def _elsewhere(judgement: Judgement, key: str) -> tuple[Judgement, ...]:
+    """The claim on every other scale and data set of which a record ships; none at smoke scale.
+
+    `key` is that of the record which it was judged on.
+    """
     if judgement.scale == "smoke":
         return ()
     here = judgement.scale, judgement.data
     return tuple(
         weigh(judgement.claim, record, scale)
-        for scale, records in _shipped(judgement.claim.experiment).items()
+        for scale, records in _shipped(judgement.claim.experiment, key).items()
         for data, record in records.items()
         if (scale, data) != here and data
     )
 
 
 @cache
-def _shipped(experiment: str) -> dict[str, dict[str, xr.Dataset]]:
+def _shipped(experiment: str, besides: str) -> dict[str, dict[str, xr.Dataset]]:
     from bnbook import experiments
     from bnbook.study.published import all_shipped
 
     known = experiment in experiments.names()
-    return all_shipped(experiments.get(experiment)) if known else {}
+    return all_shipped(experiments.get(experiment), besides) if known else {}
 
 
 def _run(experiment: str, scale: str | None, data: str | None = None) -> xr.Dataset:

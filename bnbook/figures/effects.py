@@ -79,9 +79,9 @@ def effects(judgements: Iterable[Judgement]) -> Figure:
         )
     rows = [row for each in judged for row in _rows(each, 1.0 if alone else _bound(each))]
     zone = _bound(judged[0]) if alone else 1.0
-    xlabel = _named(judged[0].claim.unit) if alone else "effect ÷ smallest effect that matters"
+    common = judged[0].claim.unit if alone else None
     return render(
-        lambda canvas: _paint(canvas, rows, zone, xlabel), _alt(rows, judged), _columns(rows)
+        lambda canvas: _paint(canvas, rows, zone, common), _alt(rows, judged), _columns(rows)
     )
 
 
@@ -100,9 +100,11 @@ def _columns(rows: Sequence[_Row]) -> dict[str, list[Any]]:
     }
 
 
-def _named(name: str) -> str:
-    """The unit of an axis: of a logarithm of ratios the ratio, in which its ticks are."""
-    return f"ratio of {measured_in(name)}, log scale" if name.startswith(RATIO) else name
+def _named(common: str | None) -> str:
+    """What an axis counts: of a logarithm of ratios the ratio, in which its ticks are."""
+    if common is None:
+        return "effect ÷ smallest effect that matters"
+    return f"ratio of {measured_in(common)}, log scale" if common.startswith(RATIO) else common
 
 
 def _bound(judged: Judgement) -> Real:
@@ -120,8 +122,11 @@ def _rows(judged: Judgement, scale: Real) -> list[_Row]:
     ]
 
 
-def _paint(canvas: Canvas, rows: Sequence[_Row], zone: Real, xlabel: str) -> None:
-    """Words, strip and finding of each row: side by side, or one under the other on a phone."""
+def _paint(canvas: Canvas, rows: Sequence[_Row], zone: Real, common: str | None) -> None:
+    """Words, strip and finding of each row: side by side, or one under the other on a phone.
+
+    `common` is the unit that all rows have, None where each counts what matters to it.
+    """
     top = header(canvas, "", _NOTE)
     texts = [_text(canvas, row) for row in rows]
     heights = [
@@ -142,7 +147,7 @@ def _paint(canvas: Canvas, rows: Sequence[_Row], zone: Real, xlabel: str) -> Non
         _strip(canvas, ax, row, zone, strip)
         _write(canvas, row, text, top + at)
         at += height
-    _axis(ax, rows, xlabel)
+    _axis(ax, rows, common)
 
 
 @dataclass(frozen=True)
@@ -205,22 +210,22 @@ def _strip(canvas: Canvas, ax: Axes, row: _Row, zone: Real, strip: Limits) -> No
         ax.plot([effect.estimate / row.scale], [level], **mark)
 
 
-def _axis(ax: Axes, rows: Sequence[_Row], xlabel: str) -> None:
+def _axis(ax: Axes, rows: Sequence[_Row], common: str | None) -> None:
     """One axis for all strips, under the last; logarithmic away from zero when effects are far."""
     ends = [e / r.scale for r in rows if r.effect.n for e in (r.effect.low, r.effect.high)]
     ends = [end for end in ends if math.isfinite(end)]
     far = max((abs(end) for end in ends), default=1.0)
-    if xlabel.startswith("effect ÷") and far > _FAR:
+    if common is None and far > _FAR:
         ax.set_xscale("symlog", linthresh=1, linscale=0.7)
         powers = [10.0**k for k in range(8) if 10.0**k <= 1.5 * far]
         low = [-p for p in powers if min(ends) < -p / 3]
         ax.xaxis.set_major_locator(FixedLocator([*low, 0.0, *powers]))
     else:
         ax.xaxis.set_major_locator(MaxNLocator(4))
-    ratios = xlabel.startswith("ratio of")
+    ratios = common is not None and common.startswith(RATIO)
     shown = FuncFormatter(lambda value, _: f"{number(math.exp(value))}×")
     ax.xaxis.set_major_formatter(shown if ratios else Plain())
-    ax.set_xlabel(xlabel, labelpad=points(3))
+    ax.set_xlabel(_named(common), labelpad=points(3))
 
 
 def _alt(rows: Sequence[_Row], judged: Sequence[Judgement]) -> str:

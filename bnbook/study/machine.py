@@ -30,7 +30,7 @@ def memory() -> float:
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         found.append(float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")))
     for path in map(Path, LIMITS):
-        limit = path.read_text().strip() if path.exists() else "max"
+        limit = path.read_text(encoding="utf-8").strip() if path.exists() else "max"
         if limit.isdecimal():
             found.append(float(limit))
     return min(found)

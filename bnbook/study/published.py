@@ -43,13 +43,16 @@ def shipped(experiment: Experiment, scale: str, data: str | None = None) -> xr.D
     return found.get(name, next(iter(found.values()), None) if data is None else None)
 
 
-def all_shipped(experiment: Experiment) -> dict[str, dict[str, xr.Dataset]]:
-    """Every published record of an experiment, by scale and the name of its data set."""
+def all_shipped(experiment: Experiment, besides: str = "") -> dict[str, dict[str, xr.Dataset]]:
+    """Every published record of an experiment, by scale and the name of its data set.
+
+    The one with the key `besides`, which is at hand already, is not read.
+    """
     folder = environment.published()
     found: dict[str, dict[str, xr.Dataset]] = {}
     for path in sorted(folder.glob(f"{experiment.name}--*.nc")):
         head, key, _ = path.stem.rsplit("--", 2)
-        record = Store(folder).load(key)
+        record = Store(folder).load(key) if key != besides else None
         if record is None or head.partition("--")[0] != experiment.name:
             continue
         scale, data = record.attrs["scale"], record.attrs["data"]

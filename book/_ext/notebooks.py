@@ -14,9 +14,10 @@ from jupyter_cache import get_cache
 from pybtex.database import parse_file
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from study import of_chapter
 
 from bnbook import exercises, notebooks, predictions
-from bnbook.chapters import PAGES, ChapterError
+from bnbook.chapters import PAGES
 from bnbook.notebooks import References
 
 BRANCH = "notebooks"
@@ -43,26 +44,25 @@ def _references(app: Sphinx) -> References:
     for file in config.bibtex_bibfiles:
         for key, entry in parse_file(Path(app.srcdir) / file).entries.items():
             works[key] = (_names(entry), entry.fields.get("year", ""))
-    repository = config.html_theme_options["repository_url"].rstrip("/")
-    owner, name = repository.split("/")[-2:]
+    repository, owner, name = _repository(app)
     site = f"https://{owner}.github.io/{name}"
     macros = config.mathjax3_config["tex"]["macros"]
     efforts = {name: each.effort for name, each in exercises.catalogue().items()}
     questions = {
         chapter: {name: (each.question, each.answers) for name, each in asked.items()}
-        for chapter, asked in _questions()
+        for chapter in PAGES
+        if (asked := of_chapter(predictions, chapter))
     }
     return References(
         site, repository, numbers, equations, titles, addresses, works, macros, efforts, questions
     )
 
 
-def _questions():
-    for chapter in PAGES:
-        try:
-            yield chapter, predictions.catalogue(chapter)
-        except ChapterError:
-            continue
+def _repository(app: Sphinx) -> tuple[str, str, str]:
+    """Its address, who owns it, and its name."""
+    address = app.config.html_theme_options["repository_url"].rstrip("/")
+    owner, name = address.split("/")[-2:]
+    return address, owner, name
 
 
 def _number(env: BuildEnvironment, formats, label, page, anchor):
@@ -104,8 +104,9 @@ def _write(app: Sphinx, failed: Exception | None) -> None:
             _executed(app, path), source.stem, refs, source.parent, _pasted(path)
         )
         text = json.dumps(made, indent=1, ensure_ascii=False)
-        (target / path.name).write_text(text)
-        (Path(app.outdir) / "_sources" / page).with_suffix(".ipynb").write_text(text)
+        download = (Path(app.outdir) / "_sources" / page).with_suffix(".ipynb")
+        for file in (target / path.name, download):
+            file.write_text(text, encoding="utf-8")
 
 
 def _executed(app: Sphinx, path: Path) -> dict:
@@ -121,7 +122,7 @@ def _executed(app: Sphinx, path: Path) -> dict:
 def _pasted(path: Path) -> dict:
     """What the page's cells handed over for its text, as myst-nb leaves it beside the notebook."""
     kept = path.with_suffix(".glue.json")
-    found = json.loads(kept.read_text()) if kept.is_file() else {}
+    found = json.loads(kept.read_text("utf-8")) if kept.is_file() else {}
     return {name: notebooks.value(each["data"]["text/plain"]) for name, each in found.items()}
 
 
@@ -129,9 +130,7 @@ def _offer(app: Sphinx, pagename: str, templatename: str, context: dict, doctree
     """Colab and Kaggle beside Binder."""
     for group in context.get("header_buttons", []):
         if group.get("label") == "launch-buttons":
-            owner, name = (
-                app.config.html_theme_options["repository_url"].rstrip("/").split("/")[-2:]
-            )
+            _, owner, name = _repository(app)
             file = f"{Path(pagename).name}.ipynb"
             raw = f"https://raw.githubusercontent.com/{owner}/{name}/{BRANCH}/{file}"
             group["buttons"] += [

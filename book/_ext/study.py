@@ -32,7 +32,7 @@ class Study(SphinxTransform):
     def apply(self) -> None:
         """Add to exercises, to the box "Predict", and to the end of the page."""
         chapter = PurePosixPath(self.env.docname).name
-        known, asked = _of(exercises, chapter), _of(predictions, chapter)
+        known, asked = of_chapter(exercises, chapter), of_chapter(predictions, chapter)
         for node in list(self.document.findall(is_exercise_node)):
             if exercise := known.get(node.get("label", "")):
                 _equip(node, exercise)
@@ -46,7 +46,8 @@ class Study(SphinxTransform):
             self.document.next_node(nodes.section).append(_summary(known, asked))
 
 
-def _of(package, chapter):
+def of_chapter(package, chapter: str) -> dict:
+    """What a package has for a chapter; nothing for a page that is none."""
     try:
         return package.catalogue(chapter)
     except ChapterError:

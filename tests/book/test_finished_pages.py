@@ -52,7 +52,7 @@ def test_the_numbers_of_a_figure_get_its_name(tmp_path: Path) -> None:
     )
     part("pictures").name_data(page, tmp_path, 1)
     assert page.a["href"] == "../_data/fig-x.csv"
-    assert (tmp_path / "_data" / "fig-x.csv").read_text() == "step,value\n1,2\n"
+    assert (tmp_path / "_data" / "fig-x.csv").read_text(encoding="utf-8") == "step,value\n1,2\n"
 
 
 def test_what_is_offered_beside_a_table_is_a_file_of_the_name_that_it_was_given(

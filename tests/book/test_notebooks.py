@@ -28,7 +28,7 @@ def test_the_notebook_is_whole_and_is_what_the_page_offers_to_download(page: str
     nbformat.validate(notebook(page))
     published = HTML / "notebooks" / f"{Path(page).name}.ipynb"
     assert published.read_bytes() == (HTML / "_sources" / f"{page}.ipynb").read_bytes()
-    soup = BeautifulSoup((HTML / f"{page}.html").read_text(), "html.parser")
+    soup = BeautifulSoup((HTML / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
     assert [a for a in soup("a", href=True) if str(a["href"]).endswith(f"{Path(page).name}.ipynb")]
 
 
@@ -36,7 +36,7 @@ def test_nothing_of_myst_is_left_and_every_figure_has_its_number(page: str) -> N
     text = words(page)
     assert not re.search(r"\{[\w:-]+\}`", text)
     assert not re.search(r"^(`{3,}|:{3,})\{", text, re.MULTILINE)
-    soup = BeautifulSoup((HTML / f"{page}.html").read_text(), "html.parser")
+    soup = BeautifulSoup((HTML / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
     for number in soup.select("article figcaption .caption-number"):
         if not number.find_parent(class_="solution"):
             assert f"**{number.get_text().strip()}.**" in text
@@ -49,7 +49,7 @@ def test_links_lead_to_pages_of_the_book(page: str) -> None:
         if not (HTML / path).is_file():
             broken.append(url)
         elif fragment := urlsplit(url).fragment:
-            target = BeautifulSoup((HTML / path).read_text(), "html.parser")
+            target = BeautifulSoup((HTML / path).read_text(encoding="utf-8"), "html.parser")
             if not target.find(id=fragment):
                 broken.append(url)
     assert broken == []
@@ -67,7 +67,7 @@ def test_cells_have_outputs_and_none_says_that_an_exercise_is_right(chapter: str
 
 @pytest.mark.parametrize("service", ["Colab", "Kaggle"])
 def test_a_page_opens_in_other_services_by_the_branch_of_notebooks(service: str, page: str) -> None:
-    soup = BeautifulSoup((HTML / f"{page}.html").read_text(), "html.parser")
+    soup = BeautifulSoup((HTML / f"{page}.html").read_text(encoding="utf-8"), "html.parser")
     links = [str(a["href"]) for a in soup("a", href=True) if service in a.get_text()]
     file = f"notebooks/{Path(page).name}.ipynb"
     assert links

@@ -19,7 +19,7 @@ IMPORTED = re.compile(r"(url\(|@import)\s*[\"']?(https?:)?//")
 
 @cache
 def parsed(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(), "html.parser")
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 def whole(page: str) -> BeautifulSoup:
@@ -69,7 +69,7 @@ def test_page_says_who_wrote_it_when_and_which_version(page: str) -> None:
 
 
 def test_pictures_and_their_numbers_are_files(page: str) -> None:
-    text = (HTML / f"{page}.html").read_text()
+    text = (HTML / f"{page}.html").read_text(encoding="utf-8")
     assert re.findall(r"data:(?:image/(?:webp|png)|text/csv)[^\"']{100}", text) == []
     for drawing in article(page).select(".bn-figure"):
         if drawing.find_parent(class_="solution"):
@@ -77,7 +77,7 @@ def test_pictures_and_their_numbers_are_files(page: str) -> None:
         link = drawing.select_one("a.bn-data")
         assert link is not None, f"no numbers: {drawing.find('img')['alt'][:80]}"
         table = (HTML / page).parent / str(link["href"])
-        head, *rows = table.read_text().splitlines()
+        head, *rows = table.read_text(encoding="utf-8").splitlines()
         assert "," in head
         assert rows
 
@@ -85,7 +85,7 @@ def test_pictures_and_their_numbers_are_files(page: str) -> None:
 def test_style_sheets_load_nothing_from_elsewhere() -> None:
     sheets = [path for path in (HTML / "_static").rglob("*.css") if "katex" not in path.parts]
     assert sheets
-    assert [path.name for path in sheets if IMPORTED.search(path.read_text())] == []
+    assert [path.name for path in sheets if IMPORTED.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_page_shows_no_traceback_and_no_standard_error(page: str) -> None:

@@ -40,9 +40,9 @@ def book(folder: Path, text: str) -> list[str]:
     for part in ("_static", "_ext"):
         shutil.copytree(ROOT / "book" / part, folder / "book" / part)
     shutil.copy(ROOT / "book" / "references.bib", folder / "book")
-    (folder / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
-    (folder / "book" / "index.md").write_text(f"{HEADER}{text}\n")
-    makefile = (ROOT / "Makefile").read_text()
+    (folder / "_toc.yml").write_text("format: jb-book\nroot: book/index\n", encoding="utf-8")
+    (folder / "book" / "index.md").write_text(f"{HEADER}{text}\n", encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     options = makefile.partition("jupyter-book build . ")[2].partition("\n")[0].split()
     return [str(Path(sys.executable).with_name("jupyter-book")), "build", str(folder), *options]
 
@@ -82,11 +82,14 @@ def test_solutions_can_be_left_out_of_the_book(hidden: bool, tmp_path: Path) -> 
     build = book(tmp_path, EXERCISE)
     config = tmp_path / "_config.yml"
     was = "hide_solutions: false"
-    assert was in config.read_text()
-    config.write_text(config.read_text().replace(was, f"hide_solutions: {str(hidden).lower()}"))
+    assert was in config.read_text(encoding="utf-8")
+    config.write_text(
+        config.read_text(encoding="utf-8").replace(was, f"hide_solutions: {str(hidden).lower()}"),
+        encoding="utf-8",
+    )
     done = subprocess.run(build, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    page = (tmp_path / "_build" / "html" / "book" / "index.html").read_text()
+    page = (tmp_path / "_build" / "html" / "book" / "index.html").read_text(encoding="utf-8")
     assert "What is one and one?" in page
     assert "After the solution." in page
     for part in ("smallest prime", "two is even"):

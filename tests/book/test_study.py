@@ -19,7 +19,9 @@ HTML = Path(__file__).parents[2] / "_build" / "html"
 
 @cache
 def article(page: str) -> Tag:
-    found = BeautifulSoup((HTML / f"{page}.html").read_text(), "html.parser").find("article")
+    found = BeautifulSoup((HTML / f"{page}.html").read_text(encoding="utf-8"), "html.parser").find(
+        "article"
+    )
     assert isinstance(found, Tag)
     return found
 

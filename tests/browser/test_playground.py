@@ -32,7 +32,7 @@ PAGE = """<!doctype html>
 """
 SMALL = ' data-small data-page="page.html" data-stories="try-start try-rate"'
 FAR = '<p id="try-rate" style="margin: 9000px 0"><a href="#try-deep">Twenty layers</a></p></main>'
-BOOK = (ROOT / "book" / "_static" / "book.css").read_text()
+BOOK = (ROOT / "book" / "_static" / "book.css").read_text(encoding="utf-8")
 THEME = """
 html[data-theme="dark"] { background: #121212; color: #e6e8eb; }
 a { color: var(--pst-color-link); }
@@ -49,10 +49,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     static.mkdir(parents=True)
     for part in STATIC.iterdir():
         (static / part.name).write_bytes(part.read_bytes())
-    (static / "digits.js").write_text(playground.script())
-    (folder / "page.html").write_text(PAGE.format(attributes=""))
-    (folder / "small.html").write_text(PAGE.format(attributes=SMALL))
-    (folder / "tall.html").write_text(PAGE.format(attributes="").replace("</main>", FAR))
+    (static / "digits.js").write_text(playground.script(), encoding="utf-8")
+    (folder / "page.html").write_text(PAGE.format(attributes=""), encoding="utf-8")
+    (folder / "small.html").write_text(PAGE.format(attributes=SMALL), encoding="utf-8")
+    (folder / "tall.html").write_text(
+        PAGE.format(attributes="").replace("</main>", FAR), encoding="utf-8"
+    )
     return folder
 
 
@@ -353,7 +355,7 @@ def test_the_small_one_leads_to_the_large_one(visit_disk: Open) -> None:
 
 
 def test_the_page_has_a_place_for_every_story(visit_disk: Open) -> None:
-    text = (ROOT / "book" / "playground.md").read_text()
+    text = (ROOT / "book" / "playground.md").read_text(encoding="utf-8")
     page = visit_disk()
     titles = page.evaluate("BN_PRESETS.map(({ id, title }) => `(${id})=\\n**${title}.**`)")
     assert [each for each in titles if each not in text] == []
@@ -362,7 +364,7 @@ def test_the_page_has_a_place_for_every_story(visit_disk: Open) -> None:
 
 
 def test_colours_are_those_of_the_figures() -> None:
-    style = (STATIC / "playground.css").read_text()
+    style = (STATIC / "playground.css").read_text(encoding="utf-8")
     light, dark = (style.partition(f'[data-theme="{name}"]')[2] for name in ("light", "dark"))
     for part, theme in {light.partition("}")[0]: LIGHT, dark.partition("}")[0]: DARK}.items():
         found = dict(re.findall(r"--bn-arm-([\w-]+): (#\w+);", part))

@@ -101,7 +101,7 @@ def table() -> Iterator[dict[tuple[str, str], dict[str, float]]]:
         cells = [f"{worst[each]:.0e}" if each in worst else "–" for each in QUANTITIES]
         lines.append(f"| {norm} | {arithmetic} | " + " | ".join(cells) + " |")
     TABLE.parent.mkdir(exist_ok=True)
-    TABLE.write_text("\n".join(lines) + "\n")
+    TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def packed(tensor: torch.Tensor) -> str:

@@ -44,7 +44,8 @@ def opened(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> 
     file = tmp_path / "scoreboard.html"
     file.write_text(
         '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        + ledger()._repr_html_()
+        + ledger()._repr_html_(),
+        encoding="utf-8",
     )
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=theme, offline=True

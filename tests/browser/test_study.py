@@ -60,12 +60,12 @@ def page_of(names: tuple[str, ...]) -> str:
     ]
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Study</title>'
-        f"<style>{(STATIC / 'study.css').read_text()}</style><main><h1>Study</h1>"
+        f"<style>{(STATIC / 'study.css').read_text(encoding='utf-8')}</style><main><h1>Study</h1>"
         f'<div class="bn-predict" data-questions="{escape(json.dumps(asked))}"></div>'
         + "".join(VERDICT.format(*each) for each in VERDICTS)
         + f'{parts}<div class="bn-done" data-exercises="{escape(json.dumps(listed))}"></div></main>'
         + "".join(
-            f"<script>{(STATIC / name).read_text()}</script>"
+            f"<script>{(STATIC / name).read_text(encoding='utf-8')}</script>"
             for name in ("check.js", "journal.js", "study.js")
         )
     )
@@ -77,7 +77,7 @@ def opened(
 ) -> Iterator[Callable[[], Page]]:
     """Opens that page anew, from a file, in a browser that has no network and knows nothing."""
     file = tmp_path_factory.mktemp("study") / "page.html"
-    file.write_text(page_of(KINDS))
+    file.write_text(page_of(KINDS), encoding="utf-8")
     contexts = []
 
     def new() -> Page:
@@ -327,7 +327,7 @@ def test_progress_goes_from_a_page_to_a_notebook_and_back(
     other.locator("input[type=file]").set_input_files(journal.export(tmp_path / "mine.json"))
     expect(other.locator(".bn-done")).to_contain_text("Solved 2 of 5.")
     expect(other.locator("#ex-shift-1 input")).to_have_value("4.48")
-    (tmp_path / "odd.json").write_text('{"bnbook": 1, "exercises": []}')
+    (tmp_path / "odd.json").write_text('{"bnbook": 1, "exercises": []}', encoding="utf-8")
     other.locator("input[type=file]").set_input_files(tmp_path / "odd.json")
     expect(other.locator(".bn-done")).to_contain_text("This file is no journal")
     expect(other.locator(".bn-done")).to_contain_text("Solved 2 of 5.")

@@ -61,7 +61,7 @@ def chapter_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def write(folder: Path, name: str, source: str) -> None:
     """A file that the import system sees at once, however fast the one before it was written."""
-    (folder / f"{name}.py").write_text(source)
+    (folder / f"{name}.py").write_text(source, encoding="utf-8")
     importlib.invalidate_caches()
 
 

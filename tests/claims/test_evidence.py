@@ -26,7 +26,7 @@ def ships(monkeypatch: pytest.MonkeyPatch) -> Shipped:
         "lab": {"folder:cifar10-jpeg": record(-0.2, scale="lab", data="folder:cifar10-jpeg")},
     }
     found["lab"]["folder:cifar10-jpeg"].attrs["outdated"] = 1
-    monkeypatch.setattr(claims, "_shipped", lambda _: found)
+    monkeypatch.setattr(claims, "_shipped", lambda *_: found)
     return found
 
 
@@ -72,11 +72,22 @@ def test_at_smoke_scale_nothing_else_is_looked_for(declared: Declare, ships: Shi
     assert claims.judge("made-1", record(0.2, scale="smoke")).elsewhere == ()
 
 
+@pytest.mark.parametrize("scale", [None, "lab"])
+def test_a_table_leaves_out_what_its_scale_does_not_have(
+    declared: Declare, monkeypatch: pytest.MonkeyPatch, scale: str | None
+) -> None:
+    monkeypatch.setenv("BNBOOK_SCALE", "lab")
+    monkeypatch.setattr(claims, "_shipped", lambda *_: {})
+    monkeypatch.setattr(claims, "_run", lambda name, *_: record(scale="lab", experiment=name))
+    declared(replace(CLAIM, experiment="internal-shift"), replace(OTHER, experiment="shaken"))
+    assert [each.claim.id for each in claims.table(scale=scale).judgements] == ["made-9"]
+
+
 def test_where_nothing_ships_the_table_says_so(
     declared: Declare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declared(CLAIM)
-    monkeypatch.setattr(claims, "_shipped", lambda _: {})
+    monkeypatch.setattr(claims, "_shipped", lambda *_: {})
     monkeypatch.setattr(claims, "_run", lambda *_: record(0.2, scale="book", data="mnist-5k"))
     assert "No record on other data" in str(claims.across(claims.table(scale="book")))
 

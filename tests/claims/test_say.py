@@ -73,7 +73,9 @@ PAGES = sorted((Path(__file__).parents[2] / "book").glob("*.md"))
 
 def sayings(page: Path) -> list[ast.Call]:
     """The calls of `claims.say` in the cells of a page."""
-    cells = re.findall(r"^```\{code-cell\}[^\n]*\n(.*?)^```", page.read_text(), re.M | re.S)
+    cells = re.findall(
+        r"^```\{code-cell\}[^\n]*\n(.*?)^```", page.read_text(encoding="utf-8"), re.M | re.S
+    )
     code = [
         re.sub(r"\A---\n.*?^---\n|^:[a-z]+:[^\n]*$", "", each, flags=re.M | re.S) for each in cells
     ]

@@ -415,7 +415,7 @@ def test_a_ledger_with_too_few_seeds_has_no_errors_to_count(
 
 
 def test_every_source_of_a_claim_is_an_entry_of_the_bibliography() -> None:
-    entries = (Path(__file__).parents[2] / "book" / "references.bib").read_text()
+    entries = (Path(__file__).parents[2] / "book" / "references.bib").read_text(encoding="utf-8")
     known = set(re.findall(r"^@\w+\{([^,\s]+),", entries, re.M))
     named = {key for claim in claims.ledger().values() for key in claim.sources}
     assert named - known == set()

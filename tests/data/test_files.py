@@ -372,7 +372,7 @@ def test_archives_put_into_the_data_folder_by_hand_need_no_network(
 def test_a_data_folder_that_cannot_be_made_is_named(
     where: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (where / "file").write_text("")
+    (where / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("BNBOOK_DATA", str(where / "file" / "data"))
     with pytest.raises(DataError, match="Not a directory"):
         data.load("mnist")

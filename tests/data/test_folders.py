@@ -95,7 +95,7 @@ def test_a_data_folder_that_cannot_be_written_does_not_stop_an_image_folder(
     where: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_images(where / "animals")
-    (where / "file").write_text("")
+    (where / "file").write_text("", encoding="utf-8")
     monkeypatch.setenv("BNBOOK_DATA", str(where / "file"))
     assert len(data.load(f"folder:{path}").train) == 6
 
@@ -128,7 +128,7 @@ def cut_an_image(path: Path) -> None:
 
 
 def overwrite_an_image(path: Path) -> None:
-    (path / "test" / "cat" / "1.png").write_text("not an image")
+    (path / "test" / "cat" / "1.png").write_text("not an image", encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_link_to_what_is_not_there_is_named(where: Path, at: str) -> None:
 
 def test_what_is_no_picture_is_left_out_with_a_word(where: Path) -> None:
     plain, path = write_images(where / "plain"), write_images(where / "animals")
-    (path / "train/cat/notes.txt").write_text("a cat")
+    (path / "train/cat/notes.txt").write_text("a cat", encoding="utf-8")
     with pytest.warns(UserWarning, match=r"cat/notes\.txt is no picture of .*left out"):
         first = data.load(path)
     assert first.fingerprint == data.load(plain).fingerprint

@@ -319,11 +319,11 @@ def test_a_report_is_words_numbers_and_a_file(tmp_path: Path) -> None:
     report = bnbook.diagnose(biased(), known())
     assert "redundant-bias" in str(report)
     assert f"{report.scores['test', 'population'][0]:.1%}" in report._repr_html_()
-    page = report.save(tmp_path / "report.html").read_text()
+    page = report.save(tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
     assert "redundant-bias" in page
     import json
 
-    data = json.loads(report.save(tmp_path / "report.json").read_text())
+    data = json.loads(report.save(tmp_path / "report.json").read_text(encoding="utf-8"))
     assert data["healthy"]
     assert data["findings"][0]["name"] == "redundant-bias"

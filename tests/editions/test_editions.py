@@ -28,7 +28,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     html = tmp_path / "_build" / "html"
     for name in ("book/index.html", "_static/edition.css", "_static/pygments.css"):
         (html / name).parent.mkdir(parents=True, exist_ok=True)
-        (html / name).write_text(f"/* {name} */")
+        (html / name).write_text(f"/* {name} */", encoding="utf-8")
     (html / "_images").mkdir()
     (html / "_images" / "p.webp").write_bytes(b"picture")
     monkeypatch.setattr(pages, "html", lambda: html)

@@ -15,7 +15,7 @@ from bnbook.stats import Verdict
 
 BOOK = Path(__file__).parents[2] / "book"
 CATALOGUE = predictions.catalogue()
-TEXTS = {each.stem: each.read_text() for each in BOOK.glob("*.md")}
+TEXTS = {each.stem: each.read_text(encoding="utf-8") for each in BOOK.glob("*.md")}
 ASKING = [name for name in chapters.PAGES if "{admonition} Predict" in TEXTS.get(name, "")]
 DECIDED: tuple[Verdict, ...] = ("supported", "reversed", "negligible", "proved", "disproved")
 

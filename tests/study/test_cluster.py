@@ -81,7 +81,7 @@ pytestmark = [
 def made_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The module of experiments, which the workers can import too."""
     folder = tmp_path_factory.mktemp("made-up")
-    (folder / "made_up_for_clusters.py").write_text(MADE_UP)
+    (folder / "made_up_for_clusters.py").write_text(MADE_UP, encoding="utf-8")
     paths = os.pathsep.join([str(folder), str(Path(__file__).parents[2])])
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", paths)
@@ -107,7 +107,7 @@ def client(made_up: Any) -> Iterator[Client]:
 
 def calls(folder: Path) -> Counter[int]:
     """How often the measurement of each seed was begun."""
-    return Counter(map(int, (folder / "calls").read_text().split()))
+    return Counter(map(int, (folder / "calls").read_text(encoding="utf-8").split()))
 
 
 def run(experiment: Experiment, folder: Path, client: Client | None) -> xr.Dataset:

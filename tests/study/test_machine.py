@@ -27,7 +27,7 @@ def test_a_container_has_the_memory_it_was_given(
     limit = tmp_path / "memory.max"
     monkeypatch.setattr(machine, "LIMITS", (str(limit), str(tmp_path / "absent")))
     whole = machine.memory()
-    limit.write_text("max\n")
+    limit.write_text("max\n", encoding="utf-8")
     assert machine.memory() == whole
-    limit.write_text(f"{2**28}\n")
+    limit.write_text(f"{2**28}\n", encoding="utf-8")
     assert machine.memory() == 2**28

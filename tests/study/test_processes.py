@@ -60,7 +60,7 @@ main()
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "madeup.py").write_text(EXPERIMENTS)
+    (tmp_path / "madeup.py").write_text(EXPERIMENTS, encoding="utf-8")
     return tmp_path
 
 
@@ -79,12 +79,16 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 def calls(folder: Path) -> list[list[str]]:
     """Name, seed and process of every measurement that was begun."""
     path = folder / "calls"
-    return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+    return (
+        [line.split() for line in path.read_text(encoding="utf-8").splitlines()]
+        if path.exists()
+        else []
+    )
 
 
 def alive(process: int) -> bool:
     try:
-        return "State:\tZ" not in Path(f"/proc/{process}/status").read_text()
+        return "State:\tZ" not in Path(f"/proc/{process}/status").read_text(encoding="utf-8")
     except OSError:
         return False
 

@@ -13,7 +13,7 @@ import xarray as xr
 from bnbook import claims, experiments, publishing
 from bnbook.experiments.covariate_shift import Cats
 from bnbook.study import Measurement, published, runner
-from bnbook.study.published import TOLERANCE, deviations, shipped
+from bnbook.study.published import TOLERANCE, all_shipped, deviations, shipped
 
 NAME = "covariate-shift"
 RNG = np.random.default_rng(0)
@@ -94,6 +94,15 @@ def test_a_published_record_of_other_code_is_shown_and_marked(
     found = shipped(experiment, "smoke")
     assert found is not None
     assert found.attrs["outdated"] == 1
+
+
+def test_a_record_at_hand_is_not_read_again(folders: tuple[Path, Path]) -> None:
+    record = measured_and_published()
+    experiment = experiments.get(NAME)
+    other = record.assign_attrs(scale="paper", key="0123456789abcdef")
+    published.publish(other, NAME, experiment.plan("paper"), {})
+    assert set(all_shipped(experiment)) == {"smoke", "paper"}
+    assert set(all_shipped(experiment, besides=record.attrs["key"])) == {"paper"}
 
 
 def test_what_takes_hours_is_shown_as_published_instead_of_being_trained(

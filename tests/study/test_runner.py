@@ -161,7 +161,7 @@ def test_a_store_that_cannot_be_written_is_found_before_anything_is_computed(
 
         monkeypatch.setattr(os, "fsync", full)
     else:
-        root.write_text("not a folder")
+        root.write_text("not a folder", encoding="utf-8")
     where = root / "below" if obstacle == "a file above it" else root
     with pytest.raises(StoreError, match="BNBOOK_STORE") as caught:
         run(where)
