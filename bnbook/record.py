@@ -20,9 +20,12 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import xarray as xr
+
+_PARSING = Lock()
 
 PACKAGES = ("bnbook", "torch", "torchvision", "numpy", "scipy", "xarray", "mlxtend")
 
@@ -66,10 +69,17 @@ def source_digest(modules: Iterable[str]) -> str:
 
 
 @cache
+def parsed(source: str) -> ast.Module:
+    """The syntax tree of a source; one thread at a time, as Python 3.11 needs it."""
+    with _PARSING:
+        return ast.parse(source)
+
+
+@cache
 def imports(source: str) -> frozenset[tuple[str, str]]:
     """Modules that a source names, with what it takes from each; "" for the module itself."""
     found: set[tuple[str, str]] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parsed(source)):
         if isinstance(node, ast.Import):
             found.update((alias.name, "") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -82,7 +92,7 @@ def handed_on(source: str) -> dict[str, tuple[str, str]]:
     """What a source imports for others: by the name it gives it, from where and as what."""
     return {
         alias.asname or alias.name: (node.module, alias.name)
-        for node in ast.parse(source).body
+        for node in parsed(source).body
         if isinstance(node, ast.ImportFrom) and node.module and _ours(node.module)
         for alias in node.names
     }

@@ -24,7 +24,7 @@ from bnbook.cli import app
 from bnbook.experiments import ExperimentError
 from bnbook.factors import crossed
 from bnbook.stats import paired
-from bnbook.study.base import EVERYWHERE
+from bnbook.study.base import EVERYWHERE, Experiment
 
 CLAIM = Claim(
     id="made-1",
@@ -65,7 +65,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     plan = SimpleNamespace(
         factors=crossed(norm=("none", "batch")), seeds=range(6), cost=lambda: "12 networks"
     )
-    experiment = SimpleNamespace(question="Why [oh] why?", plan=lambda scale: plan)
+    experiment = Experiment("made-up", "Why [oh] why?", lambda scale: plan)
     monkeypatch.setattr(experiments, "names", lambda *_: ["made-up", "other"])
     monkeypatch.setattr(experiments, "get", lambda name: experiment)
     monkeypatch.setattr(experiments, "run", made.run)

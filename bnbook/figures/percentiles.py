@@ -67,11 +67,11 @@ def percentiles(
     With seeds, each line is the mean over them with its 95 % band; `select={"seed": 0}` shows one
     network alone. `ValueError` as for `curves`. Source: ioffe2015batch, figure 1.
     """
-    picked = pick(record, variable, select, (by, "percentile", over), ("seed",))
+    picked = _ordered(pick(record, variable, select, (by, "percentile", over), ("seed",)))
     look_of = kinds(picked.values, by)
     fans = [
         _Fan(look_of[name], member(by, name), courses(each, over, "percentile"))
-        for name, each in split(_ordered(picked), by)
+        for name, each in split(picked, by)
     ]
     xlabel, words = coordinate(picked.values, over), ylabel or quantity(picked.values)
     note = _note(fans, picked)

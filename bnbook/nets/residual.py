@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from bnbook import norms
@@ -37,7 +38,9 @@ class Normalised(nn.Module):
             else nn.utils.skip_init(nn.Linear, inputs, spec.width, bias=bias)
         )
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Float[Tensor, "n in *place"]
+    ) -> tuple[Float[Tensor, "n width *place"], Float[Tensor, "n width *place"]]:
         """z = Wx + b, and norm(z)."""
         linear: Any = self.linear
         weight = self.norm.transform_weight(linear.weight)
@@ -67,7 +70,12 @@ class Block(nn.Module):
         self.gain = None if learned is None else nn.Parameter(torch.tensor(learned))
         self.fixed = SCALE if spec.branch == "scaled" else 1.0
 
-    def forward(self, h: Tensor, a: Tensor, trace: Trace) -> Tensor:
+    def forward(
+        self,
+        h: Float[Tensor, "n width *place"],
+        a: Float[Tensor, "n width *place"],
+        trace: Trace,
+    ) -> Float[Tensor, "n width *place"]:
         z, normalised = self.first(a)
         u = self.activation(normalised)
         trace.linear.append(z)
@@ -106,7 +114,9 @@ class ResidualNetwork(Network):
         growth = SCALE**2 if spec.branch == "scaled" else 0.0
         self.sizes = [math.sqrt(1 + i * growth) for i in range(spec.blocks + 1)]
 
-    def forward(self, x: Tensor, trace: bool = False) -> Tensor | Trace:
+    def forward(
+        self, x: Float[Tensor, "n ..."], trace: bool = False
+    ) -> Float[Tensor, "n classes"] | Trace:
         seen = Trace()
         z, h = self.stem(shrunk(x, self.input_shrink) if self.convolutional else x.flatten(1))
         seen.linear.append(z)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from bnbook import norms
@@ -38,14 +39,18 @@ class TransformerBlock(nn.Module):
         learned = spec.branch == "rezero"
         self.gains = nn.Parameter(torch.zeros(2)) if learned else None
 
-    def forward(self, t: Tensor, tokens: int, note: Any) -> Tensor:
+    def forward(
+        self, t: Float[Tensor, "token width"], tokens: int, note: Any
+    ) -> Float[Tensor, "token width"]:
         one, other = (1.0, 1.0) if self.gains is None else self.gains.unbind()
         qkv = note(self.qkv(self.before_attention(t)))
         t = t + one * note(self.projection(self.attended(qkv, tokens)))
         z = self.first(self.before_mlp(t))
         return t + other * note(self.second(note(z, self.activation(z))))
 
-    def attended(self, qkv: Tensor, tokens: int) -> Tensor:
+    def attended(
+        self, qkv: Float[Tensor, "token three_widths"], tokens: int
+    ) -> Float[Tensor, "token width"]:
         """What attention makes of queries, keys and values (N·T, 3C): (N·T, C)."""
         q, k, v = (
             part.reshape(-1, tokens, self.heads, part.shape[1] // self.heads).transpose(1, 2)
@@ -86,7 +91,9 @@ class VisionTransformer(Network):
         self.before_head = final
         self.head = nn.utils.skip_init(nn.Linear, spec.width, classes)
 
-    def forward(self, x: Tensor, trace: bool = False) -> Tensor | Trace:
+    def forward(
+        self, x: Float[Tensor, "n channel height width"], trace: bool = False
+    ) -> Float[Tensor, "n classes"] | Trace:
         seen, tokens = Trace(), math.prod(self.grid)
 
         def note(z: Tensor, output: Tensor | None = None) -> Tensor:
@@ -105,7 +112,7 @@ class VisionTransformer(Network):
         seen.logits = self.head(self.before_head(pooled))
         return seen if trace else seen.logits
 
-    def patches(self, x: Tensor) -> Tensor:
+    def patches(self, x: Float[Tensor, "n channel height width"]) -> Float[Tensor, "token pixels"]:
         """The patches of images (N, C, H, W), row by row: (N·T, C·patch²)."""
         rows, columns = self.grid
         cut = x.reshape(len(x), x.shape[1], rows, self.patch, columns, self.patch)

@@ -36,7 +36,7 @@ from bnbook import data as datasets
 from bnbook import environment, norms
 from bnbook.factors import labelled, names_of
 from bnbook.progress import Progress
-from bnbook.record import assemble, describe, digest, provenance, source_digest
+from bnbook.record import assemble, describe, digest, parsed, provenance, source_digest
 from bnbook.store import Store
 from bnbook.study.base import SCALES, Experiment, ExperimentError, Plan, Task
 from bnbook.study.machine import end_with, processes
@@ -181,7 +181,7 @@ def modules_behind(experiment: Experiment, plan: Plan) -> set[str]:
 
 def texts_in(module: str) -> set[str]:
     """The strings in a module's source: what it makes by name is among them."""
-    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    tree = parsed(inspect.getsource(sys.modules[module]))
     found = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return {value for value in found if isinstance(value, str)}
 
