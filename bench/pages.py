@@ -9,18 +9,14 @@ check. Needs Chromium and a built book; whether anything is cut, and what axe fi
 
 from __future__ import annotations
 
-import functools
-import http.server
-import shutil
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
 import yaml
-from playwright.sync_api import Browser, Request, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Request, ViewportSize
+
+from bnbook.editions.chromium import chromium, served
 
 ROOT = Path(__file__).parents[1]
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -38,21 +34,6 @@ READY = (
 LOADED = """() => [...performance.getEntriesByType('resource'),
   ...performance.getEntriesByType('navigation')].reduce((n, each) => n + each.encodedBodySize, 0)"""
 CHECKED = "document.querySelectorAll('.bn-study').length"
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Address at which a folder's files are to be had meanwhile."""
-    handler = functools.partial(_Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def visit(browser: Browser, site: str, page: str) -> tuple[int, float, int, int]:
@@ -87,10 +68,7 @@ def main() -> None:
     if not (folder / "index.html").is_file():
         raise SystemExit(f"{folder} has no pages: run make book first")
     print(f"{'page':36}{'bytes':>10}{'ready s':>9}{'outside':>9}{'exercises':>11}")
-    with served(folder) as site, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
+    with served(folder) as site, chromium() as browser:
         for page in pages():
             seen = [visit(browser, site, page) for _ in range(VISITS)]
             size, outside, exercises = seen[0][0], max(each[2] for each in seen), seen[0][3]

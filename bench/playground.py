@@ -7,17 +7,17 @@ again. Needs Chromium, as the tests of the pages do.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from bench.timing import Ratios, Times, interleaved, one_thread, ratio
 from bnbook import playground
 from bnbook.data import from_tensors
+from bnbook.editions.chromium import chromium
 from bnbook.nets import MLP
 from bnbook.train import SGD, Member, Population
 
@@ -84,16 +84,13 @@ def stacked(x: torch.Tensor) -> Callable[[], object]:
 def compare(repeats: int = 15) -> dict[str, Times]:
     """Seconds per network and step of every subject, from one interleaved run."""
     x = digits()
-    with sync_playwright() as playwright:
-        installed = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+    with chromium() as browser:
         subjects = {
             PAGE: in_the_page(browser.new_page(), x),
             PLAIN: alone(x),
             STACKED: stacked(x),
         }
         times = interleaved(subjects, repeats)
-        browser.close()
     networks = {PAGE: STEPS, PLAIN: STEPS, STACKED: STEPS * MEMBERS}
     return {name: seen.per(networks[name]) for name, seen in times.items()}
 

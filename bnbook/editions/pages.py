@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import re
-import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnbook import environment
+from bnbook.editions.chromium import chromium, served
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page as Tab
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 # Every page that the sidebar names, each once; the first is the cover.
 _ORDER = """() => [...new Set([...document.querySelectorAll('nav.bd-links a, .navbar-brand')]
@@ -110,23 +105,8 @@ def html() -> Path:
 @contextmanager
 def browser(folder: Path) -> Iterator[tuple[Tab, str]]:
     """A tab of Chromium, and the address at which it finds the files of `folder`."""
-    from playwright.sync_api import sync_playwright
-
-    handler = functools.partial(_Quiet, directory=str(folder))
-    installed = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with (
-        http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
-        sync_playwright() as playwright,
-    ):
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        chromium = playwright.chromium.launch(
-            executable_path=installed, args=["--no-sandbox", "--disable-gpu"]
-        )
-        try:
-            yield chromium.new_page(), f"http://127.0.0.1:{server.server_port}"
-        finally:
-            chromium.close()
-            server.shutdown()
+    with served(folder) as site, chromium() as started:
+        yield started.new_page(), site
 
 
 def read(tab: Tab, site: str, *, mathml: bool) -> list[Page]:
@@ -156,8 +136,3 @@ def links(text: str, names: set[str], target: str) -> str:
 
     text = re.sub(r'href="([\w-]+)\.html(?:#([^"]*))?"', turned, text)
     return re.sub(r'href="(?!https?:|#|mailto:|[\w-]+\.xhtml)[^"]*"', "", text)
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""

@@ -1,22 +1,19 @@
 """The built book in a real browser that reaches nothing but the book."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route
 
-from bench.pages import served
+from bnbook.editions import chromium
 
 ROOT = Path(__file__).parents[2]
 HTML = ROOT / "_build" / "html"
 SIZES = {"wide": (1280, 900), "phone": (360, 740)}
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 Theme = Literal["light", "dark"]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
 @dataclass
@@ -43,18 +40,15 @@ class View:
 @pytest.fixture(scope="session")
 def site() -> Iterator[str]:
     """Address of the built book, served from this machine."""
-    with served(HTML) as address:
+    with chromium.served(HTML) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, or else the one that `playwright install chromium` fetched."""
-    installed = next(filter(None, map(shutil.which, NAMES)), None)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=installed, args=FLAGS)
-        yield chromium
-        chromium.close()
+    """Chromium, one for all tests of a worker."""
+    with chromium.chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
