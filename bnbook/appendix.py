@@ -82,7 +82,7 @@ def costs() -> Page:
             for scale in questions.SCALES
         ]
         rows.append((f"`{name}`", *cells))
-    return _table(("experiment", *questions.SCALES), rows)
+    return table(("experiment", *questions.SCALES), rows)
 
 
 def _cost(plan: questions.Plan) -> str:
@@ -101,7 +101,7 @@ def data_sets() -> Page:
         classes = str(len(row["classes"]))
         rows.append((f"`{row['name']}`", sizes, shape, classes, row["origin"].partition(".")[0]))
     columns = ("name", "training + test", "one example", "classes", "comes from")
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def probes() -> Page:
@@ -159,7 +159,7 @@ def versions() -> Page:
     rows = {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES}
     rows["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     rows["scale"] = environment.scale()
-    return _table(("what", "this copy"), rows.items())
+    return table(("what", "this copy"), rows.items())
 
 
 def records(scale: str | None = None) -> Page:
@@ -180,7 +180,7 @@ def records(scale: str | None = None) -> Page:
             )
         )
     columns = ("experiment", "arms × seeds", "data", "trained on", "measured", "time")
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def _at(commit: str | None) -> str:
@@ -202,7 +202,7 @@ def checked() -> Page:
     ]
     if not rows:
         rows = [("none", "no record that ships was used", "", "", "")]
-    return _table(("experiment", "part", "deviation in spreads", "agrees", "time"), rows)
+    return table(("experiment", "part", "deviation in spreads", "agrees", "time"), rows)
 
 
 def _documentation(thing: object) -> str:
@@ -230,8 +230,8 @@ def _definitions(entries: Iterable[tuple[str, str]]) -> Page:
     return Page("\n\n".join(parts))
 
 
-def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Page:
-    """A table with a header."""
-    lines = [tuple(columns), *map(tuple, rows)]
-    lines.insert(1, ("---",) * len(lines[0]))
-    return Page("\n".join(f"| {' | '.join(line)} |" for line in lines))
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]], numbers: int = 0) -> Page:
+    """A table with a header; the last columns, so many, are of numbers."""
+    head, *lines = tuple(columns), *map(tuple, rows)
+    rule = ["---"] * (len(head) - numbers) + ["---:"] * numbers
+    return Page("\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines)))

@@ -41,9 +41,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON array and not
 ScaleOption = Annotated[
     str | None,
     typer.Option(
-        metavar="smoke|book|paper",
-        help="How much to train: seconds, minutes, or the papers' sizes. "
-        "Default: $BNBOOK_SCALE, or book.",
+        metavar="smoke|book|lab|paper",
+        help="How much to train: seconds, minutes, natural images (some experiments), or the "
+        "papers' sizes. Default: $BNBOOK_SCALE, or book.",
     ),
 ]
 SeedsOption = Annotated[

@@ -12,8 +12,6 @@ from textwrap import dedent
 import bnbook
 from bnbook import claims, figures
 from bnbook.claims import Judgement
-from bnbook.claims._page import called
-from bnbook.claims._units import unit
 from bnbook.figures import Figure
 from bnbook.outcomes.the_answer import of_network
 
@@ -48,9 +46,9 @@ def block(figure: Figure, judgement: Judgement) -> str:
     """The Markdown between the two marks of README.md."""
     light, dark = (PICTURES.format(theme=theme) for theme in ("light", "dark"))
     alt = figure.alt.replace('"', "&quot;")
-    shown = unit(judgement.claim.unit)
+    shown = claims.unit(judgement.claim.unit)
     elsewhere = [
-        f"- on {called(each.scale, each.data)}: {each.effect_text}: **{each.verdict}**"
+        f"- on {claims.called(each.scale, each.data)}: {each.effect_text}: **{each.verdict}**"
         for each in judgement.elsewhere
     ]
     strata = [

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bnbook import environment
+from bnbook import appendix, environment
 from bnbook.appendix import Page
 
 Comparison = Mapping[str, Any]
@@ -65,30 +65,27 @@ def results() -> list[Result]:
 
 def machines() -> Page:
     """Where each release was timed, and what else ran there."""
-    lines = [
-        "| release | timed | on | cores | torch | others ran too |",
-        "|---|---|---|---|---|---|",
-    ]
+    rows = []
     for each in results():
         about, load = each.machine, each.load["after"]
         busy = f"yes: {load:.1f} processes wanted a core" if each.busy and load else "no"
         where = f"{about['processor']}, {about['cpu_capability']}"
-        cells = (each.version, about["date"], where, about["cores"], about["torch"], busy)
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return Page("\n".join(lines))
+        cells = each.version, about["date"], where, about["cores"], about["torch"], busy
+        rows.append(map(str, cells))
+    return appendix.table(("release", "timed", "on", "cores", "torch", "others ran too"), rows)
 
 
 def table(subjects: Sequence[str]) -> Page:
     """Ratios of the latest release, least and median, beside the least of earlier ones."""
     *earlier, latest = results()
     names = [*(result.version for result in earlier), latest.version, f"{latest.version}, median"]
-    lines = ["| ratio | " + " | ".join(names) + " |", "|---|" + "---:|" * len(names)]
+    rows = []
     for subject in subjects:
         before = [result.ratios(subject) for result in earlier]
         for name, (least, middle) in latest.ratios(subject).items():
             old = [_number(known[name][0]) if name in known else "" for known in before]
-            lines.append("| " + " | ".join([name, *old, _number(least), _number(middle)]) + " |")
-    return Page("\n".join(lines))
+            rows.append([name, *old, _number(least), _number(middle)])
+    return appendix.table(("ratio", *names), rows, numbers=len(names))
 
 
 def left_out() -> Page:

@@ -24,6 +24,7 @@ from bnbook.claims._errors import Ledger, expect
 from bnbook.claims._evidence import Across, surprising
 from bnbook.claims._history import Changes, releases
 from bnbook.claims._judgement import Judgement, weigh
+from bnbook.claims._page import called
 from bnbook.claims._say import Bare, Sentence, chosen
 from bnbook.claims._standing import Standing
 from bnbook.claims._table import Table
@@ -42,6 +43,7 @@ __all__ = [
     "Table",
     "across",
     "advise",
+    "called",
     "changes",
     "chapter_names",
     "errors",
