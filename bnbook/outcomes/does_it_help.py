@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bnbook.experiments.multiplied_rates import PLAIN, SETTINGS
 from bnbook.experiments.saturating_depth import CORRECTED
 from bnbook.outcomes.arms import (
     at_choice_of_others,
@@ -308,3 +309,39 @@ def dearer_step(record: xr.Dataset) -> xr.DataArray:
     """log(with BN/without) of a step's time, the fastest of its rounds, at the source's sizes."""
     seconds = record.step_time.sel(width=100, batch_size=60, summary="minimum", drop=True)
     return log_ratio(seconds, "batch", "none")
+
+
+AT = dict(zip((1, 5, 30), SETTINGS[1:], strict=True))
+"""The network with BN at a multiple of the plain network's best rate, as the record names it."""
+
+
+def multiplied(record: xr.Dataset, activation: str) -> xr.DataArray:
+    """Test accuracy (arm, seed, step) of `multiplied-rates` for one activation."""
+    found = record.accuracy.sel(arm=activation, drop=True)
+    return found.reset_coords(drop=True).rename(setting="arm")
+
+
+def as_accurate_as_plain(record: xr.Dataset, times: int, other: str = PLAIN) -> xr.DataArray:
+    """Log ratio (seed,) of the steps of `other` to those with BN at a multiple, ReLU network.
+
+    Steps until a network is as accurate as the plain one ends on average, times `SHARE`.
+    """
+    found = multiplied(record, "relu")
+    end = float(found.sel(arm=PLAIN).isel(step=-1).mean("seed"))
+    return log_ratio(steps_to(found, SHARE * end), other, AT[times])
+
+
+def more_accurate_at(
+    record: xr.Dataset, times: int, other: str = PLAIN, activation: str = "relu"
+) -> xr.DataArray:
+    """Accuracy at the end with BN at a multiple of the plain rate minus that of `other`."""
+    return paired(multiplied(record, activation).isel(step=-1, drop=True), AT[times], other)
+
+
+def multiples(record: xr.Dataset) -> xr.Dataset:
+    """`multiplied` for both activations (activation, arm, seed, step), as curves take it."""
+    kinds = [str(name) for name in record.activation.values]
+    both = xr.concat([multiplied(record, name) for name in kinds], "activation")
+    both = both.assign_coords(activation=kinds).transpose("arm", "activation", "seed", "step")
+    nobody = xr.full_like(both.isel(step=0, drop=True), np.nan)
+    return xr.Dataset({"accuracy": both.assign_attrs(record.accuracy.attrs), "diverged_at": nobody})
