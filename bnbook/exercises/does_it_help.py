@@ -13,9 +13,10 @@ from scipy.stats import mannwhitneyu, norm
 from bnbook import experiments
 from bnbook.exercises import Case, Choice, Design, Exercise, Function, Numeric, Remark
 from bnbook.exercises._designs import differing
+from bnbook.experiments.multiplied_rates import PLAIN
 from bnbook.nets import MLP
 from bnbook.outcomes.arms import by_norm
-from bnbook.outcomes.does_it_help import factor_study
+from bnbook.outcomes.does_it_help import factor_study, multiplied
 from bnbook.stats import MIN_SEEDS, paired
 from bnbook.train import Plan, Tuned
 
@@ -154,6 +155,13 @@ def _gains(activation: str) -> Any:
     """Gain in area of each class of the tabular study, on average over seeds."""
     area = experiments.run("tabular", progress=False).class_auc.isel(step=-1)
     return paired(by_norm(area, activation=activation), "batch", "none").mean("seed")
+
+
+def _worth(setting: str) -> float:
+    """Final accuracy of a ReLU network of the multiplied rates minus that of the plain one."""
+    record = experiments.run("multiplied-rates", progress=False)
+    last = multiplied(record, "relu").isel(step=-1)
+    return float(paired(last, setting, PLAIN).mean("seed"))
 
 
 NORMS = ("none", "batch")
@@ -348,5 +356,25 @@ EXERCISES: tuple[Exercise, ...] = (
         wrong=0.5,
         difficulty="challenge",
         minutes=15,
+    ),
+    Exercise(
+        id="ex-help-12",
+        answer=Numeric(
+            lambda: _worth("batch, × 5"),
+            "that is not the mean over seeds of the difference at the last look",
+            {
+                "that is at the plain network's own rate": lambda: _worth("batch, × 1"),
+                "that is at thirty times the rate": lambda: _worth("batch, × 30"),
+            },
+            abs=1e-5,
+        ),
+        hints=(
+            "multiples.accuracy has the dimensions arm, seed, setting and step.",
+            "accuracy.sel(arm='relu', setting='batch, × 5').isel(step=-1) minus that of setting "
+            "'none', and its mean over seeds.",
+        ),
+        wrong=0.9,
+        difficulty="project",
+        minutes=30,
     ),
 )

@@ -345,3 +345,9 @@ def multiples(record: xr.Dataset) -> xr.Dataset:
     both = both.assign_coords(activation=kinds).transpose("arm", "activation", "seed", "step")
     nobody = xr.full_like(both.isel(step=0, drop=True), np.nan)
     return xr.Dataset({"accuracy": both.assign_attrs(record.accuracy.attrs), "diverged_at": nobody})
+
+
+def plain_rates(record: xr.Dataset) -> dict[str, float]:
+    """The plain network's best learning rate in `multiplied-rates`, by activation."""
+    rates = record["rate"].sel(setting=PLAIN).isel(seed=0)
+    return {str(name): float(f"{float(rates.sel(arm=name)):g}") for name in rates["arm"].values}

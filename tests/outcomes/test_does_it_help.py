@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 from bnbook import figures
-from bnbook.experiments import activations
+from bnbook.experiments import activations, multiplied_rates
 from bnbook.experiments.reversal import FACTORS
 from bnbook.factors import crossed, labelled, name_of, names_of
 from bnbook.outcomes import does_it_help as outcomes
@@ -151,3 +151,41 @@ def test_only_the_last_two_looks_count_and_only_the_part_asked_for() -> None:
     assert named.sel(effect="learning rate").item() == pytest.approx(1, abs=0.01)
     whole = outcomes.gap_shares(made, "precise statistics").share.mean("seed")
     assert whole.isel(effect=0).item() < 0.5
+
+
+def multiples() -> xr.Dataset:
+    """Networks that rise in a line of log(1 + step): plain to 0.8, with BN 1, 2 and 0.5 as fast."""
+    speeds = dict(zip(multiplied_rates.SETTINGS, (1.0, 1.0, 2.0, 0.5), strict=True))
+    steps = [0, 1, 3, 7, 15]
+    path = 0.2 * np.arange(5)[None, None, None, :] * np.array(list(speeds.values()))[:, None]
+    values = np.broadcast_to(np.minimum(path, 0.95), (2, SEEDS, 4, 5))
+    coords = {"arm": ["relu", "sigmoid"], "seed": range(SEEDS), "setting": list(speeds)}
+    accuracy = xr.DataArray(values, {**coords, "step": steps}, (*coords, "step"))
+    first = accuracy.isel(step=0, drop=True)
+    rate = first.copy(data=np.broadcast_to([0.1, 0.1, 0.5, 3.0], first.shape))
+    made = xr.Dataset({"accuracy": accuracy, "rate": rate})
+    return labelled(made, crossed(activation=multiplied_rates.ACTIVATIONS))
+
+
+def test_steps_at_multiples_are_counted_to_what_the_plain_network_ends_with() -> None:
+    record = multiples()  # the target is 0.95 · 0.8: at 3.8 plain looks, at 1.9 of twice the speed
+    twice = np.log((2**3.8 - 1) / (2**1.9 - 1))
+    for other in (multiplied_rates.PLAIN, outcomes.AT[1]):
+        found = outcomes.as_accurate_as_plain(record, 5, other)
+        np.testing.assert_allclose(found, twice)
+    np.testing.assert_allclose(outcomes.as_accurate_as_plain(record, 1), 0, atol=1e-12)
+
+
+def test_a_network_that_never_gets_there_leaves_the_ratio_open() -> None:
+    found = outcomes.as_accurate_as_plain(multiples(), 30)
+    assert (found.sel(bound="low") == -np.inf).all()
+    assert (found.sel(bound="high") < 0).all()
+
+
+def test_accuracy_at_multiples_and_the_plain_rate() -> None:
+    record = multiples()
+    np.testing.assert_allclose(outcomes.more_accurate_at(record, 5), 0.15)
+    np.testing.assert_allclose(outcomes.more_accurate_at(record, 30, activation="sigmoid"), -0.4)
+    assert outcomes.plain_rates(record) == {"relu": 0.1, "sigmoid": 0.1}
+    drawn = figures.curves(outcomes.multiples(record), "accuracy", panels="activation")
+    assert "sigmoid" in drawn.alt
