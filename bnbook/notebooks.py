@@ -25,6 +25,7 @@ NAMED_EQUATION = re.compile(r"\$\$ *\(([\w-]+)\)")
 DEFINITION = re.compile(r"^(?![-*>#|\s])(.+)\n: +", re.MULTILINE)
 CODE = re.compile(r"(^```.*?^```|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PRINTED = re.compile(r' data-vector="[^"]*"')
 DROPPED = ("raw", "bibliography", "nb-exec-table")
 HIDDEN = ("remove-cell", "remove-input", "remove_cell", "remove_input")
 
@@ -331,11 +332,12 @@ def value(shown: str) -> Any:
 
 
 def _shown(outputs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Outputs without views that need a kernel that is gone."""
+    """Outputs without views that need a kernel that is gone, and without figures for print."""
     for output in outputs:
-        data = output.get("data")
-        if data and WIDGET in data:
-            output["data"] = {kind: what for kind, what in data.items() if kind != WIDGET}
+        data = output.get("data", {})
+        data.pop(WIDGET, None)
+        if "text/html" in data:
+            data["text/html"] = PRINTED.sub("", "".join(data["text/html"]))
         yield output
 
 

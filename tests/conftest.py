@@ -1,4 +1,4 @@
-"""Every test runs at smoke scale, against a store of its own; a test of `page` sees every page."""
+"""Every test runs at smoke scale, with a store of its own; a test of `page` sees every page."""
 
 import os
 import tempfile
@@ -27,7 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["OMP_NUM_THREADS"] = "1"
         return  # the store is the one that the controller made
     config.stash[_FOLDER] = tempfile.TemporaryDirectory(prefix="bnbook-")
-    os.environ["BNBOOK_STORE"] = str(Path(config.stash[_FOLDER].name) / "records")
+    # Records of this scale are kept from one call to the next: they go by the digest of their code.
+    os.environ["BNBOOK_STORE"] = str(ROOT / "_build" / "smoke")
     os.environ["BNBOOK_JOURNAL"] = str(Path(config.stash[_FOLDER].name) / "journal.json")
 
 

@@ -117,7 +117,11 @@ def read(text: str) -> Any:
 @pytest.fixture(scope="module")
 def made() -> Any:
     notebook = read(PAGE)
-    shown = {"text/plain": ["x"], "application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
+    shown = {
+        "text/plain": ["x"],
+        "text/html": ['<img data-vector="data:,x" ', 'alt="y">'],
+        "application/vnd.jupyter.widget-view+json": {"model_id": "1"},
+    }
     notebook.cells[2].outputs = [nbformat.v4.new_output("display_data", shown)]
     return nbformat.from_dict(render(notebook, "a", REFS, BOOK, {"gain": 0.1749}))
 
@@ -178,7 +182,8 @@ def test_cells_come_in_the_order_of_the_page_and_solutions_are_none(made: Any) -
 def test_outputs_are_kept_but_not_what_needs_a_kernel(made: Any) -> None:
     _, _, plumbing, figure, *_ = code(made)
     assert plumbing.outputs == []
-    assert [set(output.data) for output in figure.outputs] == [{"text/plain"}]
+    assert [set(output.data) for output in figure.outputs] == [{"text/plain", "text/html"}]
+    assert figure.outputs[0].data["text/html"] == '<img alt="y">'
 
 
 @pytest.mark.parametrize(

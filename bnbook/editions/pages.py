@@ -35,6 +35,8 @@ _STILL = """async () => {
         if (image) picture.replaceWith(image); else picture.remove();
     }
     text.querySelectorAll('img').forEach(each => {
+        if (each.dataset.vector) each.setAttribute('src', each.dataset.vector);
+        each.removeAttribute('data-vector');
         each.removeAttribute('loading');
         each.removeAttribute('decoding');
         each.removeAttribute('style');

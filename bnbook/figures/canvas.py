@@ -45,6 +45,8 @@ _AXIS = 30
 _LEFT = 56
 _GAP = 22
 _COLOURS, _EXACT = 64, 24
+_LARGEST = 400_000
+"""Bytes of an SVG beyond which a figure is printed as pixels: a cloud of points, a map of tiles."""
 
 
 Fill = Literal["none", "full", "left", "bottom"]
@@ -154,6 +156,13 @@ class Canvas:
         self._agg.draw()
         size = self._agg.get_width_height()
         return Image.frombuffer("RGBA", size, self._agg.buffer_rgba()).convert("RGB")
+
+    def vector(self) -> bytes:
+        """The sheet as SVG, its text as outlines: for print."""
+        buffer = BytesIO()
+        with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "bnbook"}):
+            self.sheet.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        return buffer.getvalue()
 
 
 @cache
@@ -280,7 +289,9 @@ def render(paint: Callable[[Canvas], None], alt: str, *data: Part) -> Figure:
     first, *rest = (
         Drawing(*(_image(paint, theme, width) for theme in THEMES)) for width in _WIDTHS.get()
     )
-    return Figure(first.light, first.dark, alt, rest[0] if rest else None, csv(data))
+    vector = _image(paint, THEMES[0], WIDE, Canvas.vector) if rest else b""
+    vector = vector if len(vector) <= _LARGEST else b""
+    return Figure(first.light, first.dark, alt, rest[0] if rest else None, csv(data), vector)
 
 
 @contextmanager
@@ -293,12 +304,17 @@ def only(width: int) -> Iterator[None]:
         _WIDTHS.reset(token)
 
 
-def _image(paint: Callable[[Canvas], None], theme: Theme, width: int) -> bytes:
-    """One drawing, encoded; nothing of matplotlib's state outside is read or changed."""
+def _image(
+    paint: Callable[[Canvas], None],
+    theme: Theme,
+    width: int,
+    kept: Callable[[Canvas], bytes] = lambda canvas: encode(canvas.image()),
+) -> bytes:
+    """One drawing, as pixels or as `kept`; nothing of matplotlib's state outside is changed."""
     with matplotlib.style.context(["default", rc(theme)]):
         canvas = Canvas(theme, width)
         paint(canvas)
-        return encode(canvas.image())
+        return kept(canvas)
 
 
 def encode(image: Image.Image) -> bytes:

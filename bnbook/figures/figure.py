@@ -60,8 +60,9 @@ class Figure:
 
     `light` and `dark` are images, twice as many pixels as they take on the page; `narrow`, when
     there is one, is the same drawing laid out for a phone. `alt` says what the picture shows,
-    numbers included; `data` are the numbers themselves, as comma-separated values. In a notebook
-    or a page it displays itself and follows the theme.
+    numbers included; `data` are the numbers themselves, as comma-separated values; `vector`, when
+    there is one, is the light drawing as SVG, for print. In a notebook or a page it displays itself
+    and follows the theme.
     """
 
     light: bytes = field(repr=False)
@@ -69,6 +70,7 @@ class Figure:
     alt: str
     narrow: Drawing | None = field(default=None, repr=False)
     data: str = field(default="", repr=False)
+    vector: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         if not self.alt.strip():
@@ -83,34 +85,37 @@ class Figure:
     def pictures(self) -> str:
         """The two pictures, light and dark, of which the page's theme hides one."""
         small = self.narrow
-        return self._picture("light", self.light, small.light if small else None) + self._picture(
-            "dark", self.dark, small.dark if small else None
-        )
+        light = self._picture("light", self.light, small.light if small else None, self.vector)
+        return light + self._picture("dark", self.dark, small.dark if small else None)
 
     def save(self, path: str | Path, theme: str = "light") -> Path:
         """Write the wide drawing to `path`, in the format that its suffix names."""
         target = Path(path)
         if theme not in ("light", "dark"):
             raise ValueError(f"theme is 'light' or 'dark', not {theme!r}")
+        if target.suffix.lower() == ".svg" and self.vector and theme == "light":
+            target.write_bytes(self.vector)
+            return target
         known = {
             suffix for suffix, kind in Image.registered_extensions().items() if kind in Image.SAVE
         }
         if target.suffix.lower() not in known:
             raise ValueError(
-                f"a figure is made of pixels and cannot be saved as {target.name!r}; take a suffix "
-                "such as .png, .webp or .jpg"
+                f"this figure is made of pixels and cannot be saved as {target.name!r}; take a "
+                "suffix such as .png, .webp or .jpg"
             )
         Image.open(BytesIO(self.light if theme == "light" else self.dark)).save(target)
         return target
 
-    def _picture(self, theme: str, image: bytes, small: bytes | None) -> str:
+    def _picture(self, theme: str, image: bytes, small: bytes | None, vector: bytes = b"") -> str:
         """One `<picture>`; the dark one is hidden inline too, for pages that strip styles."""
         source = (
             f'<source media="{PHONE}" {_sized(small)} srcset="{data_uri(small)}">' if small else ""
         )
         hidden = ' style="display:none"' if theme == "dark" else ""
+        printed = f' data-vector="{data_uri(vector)}"' if vector else ""
         return (
-            f'<picture>{source}<img class="bn-{theme} dark-light" decoding="sync"'
+            f'<picture>{source}<img class="bn-{theme} dark-light" decoding="sync"{printed}'
             f' {_sized(image)} alt="{html.escape(self.alt)}"'
             f' src="{data_uri(image)}"{hidden}></picture>'
         )
@@ -145,5 +150,6 @@ def _sized(image: bytes) -> str:
 
 def data_uri(image: bytes) -> str:
     """An image as a `data:` address, so that a page needs no other file."""
-    kind = "png" if image.startswith(b"\x89PNG") else "webp"
+    kinds = {b"\x89PNG": "png", b"<?xml": "svg+xml"}
+    kind = next((kind for start, kind in kinds.items() if image.startswith(start)), "webp")
     return f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"

@@ -44,6 +44,15 @@ def test_an_embedded_picture_becomes_one_file_wherever_it_stands(tmp_path: Path)
     assert "base64" not in made
 
 
+def test_what_is_for_print_is_a_file_too(tmp_path: Path) -> None:
+    drawn = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>' * 4
+    uri = f"data:image/svg+xml;base64,{base64.b64encode(drawn).decode()}"
+    made = part("pictures").as_files(f'<img data-vector="{uri}">', tmp_path, 0)
+    (file,) = (tmp_path / "_images").iterdir()
+    assert (file.suffix, file.read_bytes()) == (".svg", drawn)
+    assert made == f'<img data-vector="_images/{file.name}">'
+
+
 def test_the_numbers_of_a_figure_get_its_name(tmp_path: Path) -> None:
     table = base64.b64encode(b"step,value\n1,2\n").decode()
     page = soup(

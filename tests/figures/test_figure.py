@@ -6,6 +6,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
@@ -122,9 +123,26 @@ def test_a_saved_figure_is_the_drawing(figure: figures.Figure, tmp_path: Path, t
     assert np.array_equal(pixels(path.read_bytes()), pixels(getattr(figure, theme)))
     with pytest.raises(ValueError, match="'light' or 'dark'"):
         figure.save(tmp_path / "figure.png", "dusk")
-    for name in ("a.svg", "a", "a.txt"):
+    for name in ("a.svgz", "a", "a.txt"):
         with pytest.raises(ValueError, match=r"suffix such as \.png"):
             figure.save(str(tmp_path / name), theme)
+
+
+def test_for_print_there_is_the_light_drawing_without_pixels(
+    figure: figures.Figure, record: xr.Dataset, tmp_path: Path
+) -> None:
+    drawn = ElementTree.fromstring(figure.save(tmp_path / "figure.svg").read_bytes())
+    width, height = (float(drawn.attrib[side].removesuffix("pt")) for side in ("width", "height"))
+    rows, columns, _ = pixels(figure.light).shape
+    assert width / height == pytest.approx(columns / rows, rel=0.01)
+    kinds = {each.tag.rpartition("}")[2] for each in drawn.iter()}
+    assert "path" in kinds
+    assert not {"image", "text"} & kinds
+    assert figure.pictures().count("data-vector") == 1
+    with pytest.raises(ValueError, match="pixels"):
+        figure.save(tmp_path / "figure.svg", "dark")
+    with only(WIDE):
+        assert not figures.curves(record, "accuracy").vector
 
 
 def test_a_figure_without_words_is_refused(figure: figures.Figure) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-EMBEDDED = re.compile(r"data:image/(webp|png);base64,([A-Za-z0-9+/=]{200,})")
+EMBEDDED = re.compile(r"data:image/(webp|png|svg)(?:\+xml)?;base64,([A-Za-z0-9+/=]{200,})")
 
 
 def as_files(html: str, folder: Path, depth: int) -> str:
