@@ -12,6 +12,7 @@ import pkgutil
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
 
@@ -123,6 +124,10 @@ def read(package: ModuleType, constant: str, kind: type[M]) -> list[Chapter[M]]:
 def members(chapters: Iterable[Chapter[M]], chapter: str | None = None) -> dict[str, M]:
     """The members of all `chapters`, or of the named one, by id; unknown is a `ChapterError`."""
     by_name = {each.name: each for each in chapters}
+    if chapter in PAGES and chapter not in by_name:
+        file, others = chapter.replace("-", "_") + ".py", list(by_name.values())
+        place = f" in {Path(others[0].file).parent}" if others else ""
+        raise ChapterError(f"chapter {chapter!r} has no file {file}{place}")
     if chapter is not None and chapter not in by_name:
         raise ChapterError(unknown("chapter", chapter, by_name))
     chosen = by_name.values() if chapter is None else [by_name[chapter]]

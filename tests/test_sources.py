@@ -38,7 +38,8 @@ def test_every_key_in_a_file_is_in_the_bibliography(file: Path) -> None:
         keys = set(KEY.findall(text))
     else:
         keys = {key.strip() for group in CITED.findall(text) for key in group.split(",")}
-    assert keys - ENTRIES == set()
+    missing = sorted(keys - ENTRIES)
+    assert not missing, f"add to book/references.bib: {missing}"
 
 
 @pytest.mark.parametrize("name", probes.names())
@@ -61,9 +62,10 @@ def test_the_sources_of_a_claim_are_in_the_bibliography(claim: claims.Claim) -> 
 @pytest.mark.parametrize("key", sorted(set(ENTRIES) - UNKNOWN - PRINTED))
 def test_a_reader_can_find_every_work(key: str) -> None:
     fields = BIBLIOGRAPHY[key].fields
-    assert {"doi", "url", "isbn"} & set(fields)
+    assert {"doi", "url", "isbn"} & set(fields), "give its doi, url or isbn"
 
 
 def test_every_work_is_cited_somewhere() -> None:
     text = "\n".join(file.read_text(encoding="utf-8") for file in FILES)
-    assert [key for key in ENTRIES if not re.search(rf"\b{key}\b", text)] == []
+    spare = [key for key in ENTRIES if not re.search(rf"\b{key}\b", text)]
+    assert not spare, f"cite it, or take it out of book/references.bib: {spare}"

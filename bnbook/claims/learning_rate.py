@@ -5,10 +5,6 @@ from __future__ import annotations
 from bnbook.claims import Claim
 from bnbook.outcomes import learning_rate as outcomes
 
-TITLE = "The rate that BN sets"
-POSITION = 8
-QUESTION = "What does a learning rate mean before a normalizer, and who sets it?"
-
 CLAIMS = (
     Claim(
         id="rate-1",

@@ -12,9 +12,6 @@ from bnbook.exercises import Case, Exercise, Function, Numeric
 from bnbook.laws.rotation import settled_rotation
 from bnbook.outcomes.learning_rate import rotation_gap
 
-TITLE = "The rate that BN sets"
-POSITION = 8
-
 
 def grown() -> Iterator[Case]:
     """‖w‖ after steps of lengths `moved`, all orthogonal to the weights they are added to."""

@@ -369,6 +369,15 @@ def test_an_unknown_claim_or_chapter_suggests_the_nearest(declared: Any) -> None
         claims.ledger("made_up")
 
 
+def test_a_chapter_of_the_list_without_a_file_is_told_which(
+    chapter_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chapters, "PAGES", {"made-up-g": ("G", "Why?"), **chapters.PAGES})
+    write(chapter_folder, "made_up_f", CHAPTER.format(ids=("f-1",)))
+    with pytest.raises(ChapterError, match=r"'made-up-g' has no file made_up_g\.py in .*"):
+        claims.ledger("made-up-g")
+
+
 def test_every_claim_of_the_book_names_an_experiment_that_exists() -> None:
     for claim in claims.ledger().values():
         assert claim.experiment in experiments.names(), claim.id

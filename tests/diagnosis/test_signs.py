@@ -307,6 +307,8 @@ def test_every_sign_is_tried_here() -> None:
     by_case = {case.sign for case in cases.CASES}
     here = {*SICK, "unfair-batches", "half-precision", "decayed-scale", "not-foldable"}
     here |= {"effective-rate", "growing-weights", "sharp-on-sphere"}
+    missing = set(diagnosis.names()) - by_case - here
+    assert not missing, f"add a network that has it to SICK above: {missing}"
     assert by_case | here == set(diagnosis.names())
 
 

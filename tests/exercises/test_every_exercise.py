@@ -88,8 +88,8 @@ def test_no_exercise_is_called_like_a_claim() -> None:
 
 @pytest.mark.parametrize("exercise_id", SOLUTIONS)
 def test_a_solution_has_words_and_is_closed_in_a_notebook(exercise_id: str) -> None:
-    assert len(SOLUTIONS[exercise_id].words.split()) >= 6
-    assert SOLUTIONS[exercise_id].closed
+    assert len(SOLUTIONS[exercise_id].words.split()) >= 6, "explain it in a sentence"
+    assert SOLUTIONS[exercise_id].closed, "hide source and outputs of all its cells"
 
 
 # --- what passes ------------------------------------------------------------------------------

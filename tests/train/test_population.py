@@ -14,6 +14,7 @@ from bnbook import norms
 from bnbook.data import Dataset, Pool, Split
 from bnbook.nets import MLP, VGG, Residual, ResNet, Spec, ViT, members
 from bnbook.train import SGD, Adam, Batches, Member, Optimizer, PlanError, Population
+from tests.nets.kinds import exported
 
 MEMBERS = (Member("slow", 3, 0.05), Member("fast", 3, 0.2), Member("slow", 7, 0.05))
 STEPS, BATCH = 12, 16
@@ -78,9 +79,9 @@ def assert_equal_to_plain_loops(
 
 @pytest.mark.parametrize("stacked", [True, False])
 @pytest.mark.parametrize("norm", norms.names())
-@pytest.mark.parametrize("kind", [VGG, ResNet])
+@pytest.mark.parametrize("kind", CONVOLUTIONAL)
 def test_convolutional_networks_train_alike_stacked_and_one_by_one(
-    kind: type[VGG | ResNet], norm: str, stacked: bool, monkeypatch: pytest.MonkeyPatch
+    kind: Any, norm: str, stacked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tanh, because the derivative of relu is not continuous: rounding would be amplified."""
     if stacked:
@@ -97,7 +98,7 @@ def test_convolutional_networks_train_alike_stacked_and_one_by_one(
     "kind", [*POSITIONLESS, Residual(3, 2, "scaled", convolutional=True)], ids=str
 )
 def test_branches_and_tokens_train_alike_stacked_and_one_by_one(
-    kind: Residual | ViT, norm: str, monkeypatch: pytest.MonkeyPatch
+    kind: Any, norm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every normaliser that the network can have; branches learn their gain from 0."""
     if kind in POSITIONLESS and norm in NEED_POSITIONS:
@@ -109,6 +110,11 @@ def test_branches_and_tokens_train_alike_stacked_and_one_by_one(
     options = (("gain", "fan-in"),) if norm == "weight-std" else ()
     spec = replace(kind, activation="tanh", norm=norm, norm_options=options)
     assert_equal_to_plain_loops(spec, SGD(), toy_data(shape=(2, 6, 6)), steps=4)
+
+
+def test_every_network_is_trained_here() -> None:
+    missing = exported() - {MLP, *CONVOLUTIONAL, *map(type, POSITIONLESS)}
+    assert not missing, f"add it to CONVOLUTIONAL or POSITIONLESS above: {missing}"
 
 
 def test_members_with_one_seed_start_equal_and_see_the_same_batches() -> None:
