@@ -228,7 +228,7 @@ def bearing_table(bearing: Bearing) -> str:
         for row in bearing.rows
     )
     return (
-        f'<div class="bn-bearing" style="overflow-x:auto"><p>{escape(bearing.summary)}.</p>'
+        f'<p>{escape(bearing.summary)}.</p><div class="bn-decisions" style="overflow-x:auto">'
         f'<table style="{TABLE}">{_head(columns)}<tbody>{rows}</tbody></table></div>'
     )
 
