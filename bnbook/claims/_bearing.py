@@ -16,10 +16,10 @@ from bnbook.text import unknown
 Side = Literal["for", "against", "in part", "open"]
 
 SIDES: dict[Side, str] = {
-    "for": "supports it",
-    "against": "contradicts it",
+    "for": "for it",
+    "against": "against it",
     "in part": "in some settings only",
-    "open": "stays open",
+    "open": "open",
 }
 """Where a claim stands to the answer, in words."""
 
@@ -31,7 +31,7 @@ class Bears:
     """A claim that bears on the answer: on which side it is if it holds, and why.
 
     If it fails it is on the other side; a claim about every setting that fails in some and holds
-    in others is on neither. `turns` says what measurement would change our mind.
+    in others is on neither. `turns` says what would speak against the answer if it were measured.
     """
 
     claim: str
@@ -53,31 +53,31 @@ BEARING = (
         "answer-3",
         "for",
         "The answer says that means and variances must be renewed at every step.",
-        "a plain start, with statistics kept for good, as fast in a deep network of ReLUs",
+        "statistics of the start, kept for good, that are as fast",
     ),
     Bears(
         "answer-15",
         "for",
         "The same where width, batches, optimizer and length of the run are others.",
-        "one of these borders behind which a good start is as fast",
+        "a border at which a good start is as fast",
     ),
     Bears(
         "answer-7",
         "for",
         "The answer says that the gradient has to know of the statistics.",
-        "statistics taken for constants, as fast",
+        "statistics taken for constants that are as fast",
     ),
     Bears(
         "answer-18",
         "for",
         "The same at every border.",
-        "a border behind which statistics taken for constants are as fast",
+        "a border at which statistics taken for constants are as fast",
     ),
     Bears(
         "answer-4",
         "for",
         "The answer says that taking out what all examples share is a large part of the gain.",
-        "a deep network in which scaling alone keeps more than centring alone",
+        "a deep network in which centring alone keeps little",
     ),
     Bears(
         "jac-6",
@@ -101,7 +101,7 @@ BEARING = (
         "answer-1",
         "against",
         "The simplest rival: what batch normalization does before the first step.",
-        "deep networks of ReLUs, started well, that need nothing more",
+        "deep networks of ReLUs, started well, that are as fast",
     ),
     Bears(
         "answer-8",
@@ -113,13 +113,13 @@ BEARING = (
         "answer-10",
         "against",
         "Weight normalization has no statistics; as fast, it would do without what we name.",
-        "weight normalization as fast in a deep network of ReLUs",
+        "weight normalization that is as fast in a deep network of ReLUs",
     ),
     Bears(
         "answer-13",
         "against",
         "Layer normalization looks at no other example; as fast, the batch would not be needed.",
-        "layer normalization as fast in a deep network of ReLUs",
+        "layer normalization that is as fast in a deep network of ReLUs",
     ),
     Bears(
         "smooth-8",
@@ -131,19 +131,19 @@ BEARING = (
         "answer-17",
         "against",
         "A rule that sets its own step sizes would do a part of what we put down to statistics.",
-        "the same gain under a rule that sets its own step sizes, or a larger one",
+        "a gain that is gone, or nearly, under such a rule",
     ),
     Bears(
         "answer-16",
         "against",
         "A border: skip connections add sizes up, and do not multiply them.",
-        "residual networks, started well, that fall behind",
+        "residual networks, started well, that are as fast",
     ),
     Bears(
         "after-1",
         "against",
         "The same border from its other side: branches that start at nothing.",
-        "residual networks without a normalizer that fall behind",
+        "residual networks without a normalizer that are as fast, of any kind",
     ),
 )
 """The claims that bear on the answer, those of the dissection first."""
@@ -192,15 +192,15 @@ class Bearing:
     def summary(self) -> str:
         """How many claims there are, and how many of them stand on each side."""
         sides = [row.side for row in self.rows]
-        told = [f"{sides.count(side)} {words}" for side, words in SIDES.items() if side in sides]
-        return f"{len(sides)} claims that bear on the answer: {', '.join(told)}"
+        told = [f"{sides.count(side)} {words}" for side, words in SIDES.items()]
+        return f"{len(sides)} claims bear on the answer: {', '.join(told)}"
 
     def __str__(self) -> str:
         """The table in plain text."""
         lines = [
             f"{row.stands}: {row.judgement.claim.id}, {row.judgement.verdict}"
             f"{extent(row.judgement)}, {row.judgement.effect_text}\n  {row.bears.why} "
-            f"It would turn by: {row.bears.turns}."
+            f"Against it: {row.bears.turns}."
             for row in self.rows
         ]
         return "\n".join([f"{self.summary}.", *lines])

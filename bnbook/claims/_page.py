@@ -211,7 +211,7 @@ def bearing_table(bearing: Bearing) -> str:
 
     A claim leads to the place where it is judged.
     """
-    columns = ("To the answer", "Claim", "Verdict", "What would change our mind")
+    columns = ("The answer", "Claim", "Verdict", "What would change our mind")
     rows = "".join(
         _row(
             row.judgement.verdict,

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bnbook.outcomes.arms import unfold
-from bnbook.outcomes.the_answer import CEILING, FLOOR, Statistic, share_of
+from bnbook.outcomes.the_answer import CEILING, FLOOR, SAID, Statistic, share_of
 
 BASE, ADAM, RESIDUAL = "base", "Adam", "residual"
 
@@ -65,6 +65,32 @@ def kept_at(record: xr.Dataset) -> xr.Dataset:
         },
         {"border": borders, "part": parts},
     )
+
+
+def told(record: xr.Dataset) -> str:
+    """At which borders each part keeps most of BN's gain in speed, and at which less than half.
+
+    Most: the interval of the share lies above one half; less: below it.
+    """
+    table = kept_at(record)
+    said = []
+    for part in table["part"].values.tolist():
+        here = table.sel(part=part)
+        most = _where(here["low"] > 0.5) or "none of them"
+        less = _where(here["high"] < 0.5) or "none of them"
+        said.append(
+            f"More than half of the gain in speed is kept by {SAID[part]} at {most}; less than "
+            f"half at {less}."
+        )
+    nothing = _where(table["estimate"].isnull().all("part"))
+    if nothing:
+        said.append(f"At {nothing} batch normalization's own gain cannot be told from nothing.")
+    return " ".join(said)
+
+
+def _where(true: xr.DataArray) -> str:
+    """The borders at which something is so, in a row."""
+    return ", ".join(true["border"].values[true.values].tolist())
 
 
 def at_an_end(record: xr.Dataset) -> list[str]:

@@ -56,7 +56,7 @@ def test_rows_are_put_in_order_of_their_sides_and_counted() -> None:
     )
     assert [row.bears.claim for row in found.rows] == ["made-1", "made-9", "made-2"]
     assert found.summary == (
-        "3 claims that bear on the answer: 1 supports it, 1 contradicts it, 1 in some settings only"
+        "3 claims bear on the answer: 1 for it, 1 against it, 1 in some settings only, 0 open"
     )
 
 

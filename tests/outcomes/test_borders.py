@@ -69,3 +69,15 @@ def test_a_share_is_the_ratio_of_the_gains_at_its_border() -> None:
 
 def test_arms_whose_rate_is_at_an_end_are_named() -> None:
     assert borders.at_an_end(RECORD) == ["base, none", "Adam, none", "residual, none"]
+
+
+def test_the_words_follow_the_shares() -> None:
+    level = {**SPEEDS, "small": dict.fromkeys(SPEEDS["base"], 0.5)}
+    record = made_up(level)
+    noise = np.random.default_rng(0).normal(0, 0.002, record.accuracy.shape)
+    start, centring, nothing = borders.told(record.assign(accuracy=record.accuracy + noise)).split(
+        ". "
+    )[:3]
+    assert "a good start, given once at residual; less than half at base, Adam" in start
+    assert "centring alone at base, residual; less than half at Adam" in centring
+    assert nothing.startswith("At small batch normalization's own gain cannot be told")
