@@ -79,8 +79,8 @@ def told(record: xr.Dataset) -> str:
         most = _where(here["low"] > 0.5) or "none of them"
         less = _where(here["high"] < 0.5) or "none of them"
         said.append(
-            f"More than half of the gain in speed is kept by {SAID[part]} at {most}; less than "
-            f"half at {less}."
+            f"More than half of the gain in speed is kept by {SAID[part]}, at {most}; less than "
+            f"half, at {less}."
         )
     nothing = _where(table["estimate"].isnull().all("part"))
     if nothing:

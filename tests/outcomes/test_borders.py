@@ -78,6 +78,6 @@ def test_the_words_follow_the_shares() -> None:
     start, centring, nothing = borders.told(record.assign(accuracy=record.accuracy + noise)).split(
         ". "
     )[:3]
-    assert "a good start, given once at residual; less than half at base, Adam" in start
-    assert "centring alone at base, residual; less than half at Adam" in centring
+    assert "a good start, given once, at residual; less than half, at base, Adam" in start
+    assert "centring alone, at base, residual; less than half, at Adam" in centring
     assert nothing.startswith("At small batch normalization's own gain cannot be told")
