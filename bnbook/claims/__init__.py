@@ -19,6 +19,7 @@ import xarray as xr
 
 from bnbook import chapters, environment, pasting
 from bnbook.claims._advice import Advice, DecisionTable
+from bnbook.claims._bearing import BEARING, Bearing
 from bnbook.claims._claim import Claim, ClaimError
 from bnbook.claims._errors import Ledger, expect
 from bnbook.claims._evidence import Across, surprising
@@ -35,6 +36,7 @@ __all__ = [
     "Across",
     "Advice",
     "Bare",
+    "Bearing",
     "Claim",
     "ClaimError",
     "DecisionTable",
@@ -44,6 +46,7 @@ __all__ = [
     "across",
     "advise",
     "called",
+    "bearing",
     "changes",
     "chapter_names",
     "errors",
@@ -166,6 +169,12 @@ def advise(rows: Iterable[Advice], scale: str | None = None) -> DecisionTable:
     """The decision table of `rows`: each takes its advice from the verdict on its claim."""
     rows = list(rows)
     return DecisionTable.of(rows, table(scale=scale, ids={row.claim for row in rows}).judgements)
+
+
+def bearing(scale: str | None = None) -> Bearing:
+    """What the claims of all chapters say for and against the answer of the book, in a table."""
+    known = [each for each in BEARING if _has(get(each.claim).experiment, scale)]
+    return Bearing.of(known, table(scale=scale, ids={each.claim for each in known}))
 
 
 def say(

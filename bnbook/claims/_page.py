@@ -20,6 +20,7 @@ from bnbook.stats.quantifiers import FAILS, HOLDS
 
 if TYPE_CHECKING:  # what is drawn imports how it is drawn, and not the other way round
     from bnbook.claims._advice import DecisionTable
+    from bnbook.claims._bearing import Bearing
     from bnbook.claims._judgement import Judgement
     from bnbook.claims._table import Table
 
@@ -201,6 +202,33 @@ def decision_table(table: DecisionTable) -> str:
     )
     return (
         '<div class="bn-decisions" style="overflow-x:auto">'
+        f'<table style="{TABLE}">{_head(columns)}<tbody>{rows}</tbody></table></div>'
+    )
+
+
+def bearing_table(bearing: Bearing) -> str:
+    """What supports the answer and what contradicts it: claims, verdicts, and what would turn us.
+
+    A claim leads to the place where it is judged.
+    """
+    columns = ("The answer", "Claim", "Verdict", "What would change our mind")
+    rows = "".join(
+        _row(
+            row.judgement.verdict,
+            (
+                f"<strong>{escape(row.stands)}</strong>",
+                f'<a href="{escape(row.chapter)}.html#{anchor(row.bears.claim)}">'
+                f"{escape(row.bears.claim)}</a>: <em>{escape(row.judgement.claim.says)}</em><br>"
+                f"{escape(row.bears.why)}",
+                f"{verdict_word(row.judgement.verdict, extent(row.judgement))}<br>"
+                f"{escape(row.judgement.effect_text)}",
+                escape(row.bears.turns),
+            ),
+        )
+        for row in bearing.rows
+    )
+    return (
+        f'<p>{escape(bearing.summary)}.</p><div class="bn-decisions" style="overflow-x:auto">'
         f'<table style="{TABLE}">{_head(columns)}<tbody>{rows}</tbody></table></div>'
     )
 

@@ -30,6 +30,7 @@ NAMES = {
     "yao2020pyhessian": "Yao et al. 2020",
     "thompson1935criterion": "Thompson 1935",
     "mishkin2016all": "Mishkin and Matas 2016",
+    "kingma2015adam": "Kingma and Ba 2015",
     "zhang2019fixup": "Zhang et al. 2019",
     "salimans2016weight": "Salimans and Kingma 2016",
     "frankle2021training": "Frankle et al. 2021",

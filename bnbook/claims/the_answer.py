@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bnbook.claims import Claim
+from bnbook.outcomes import borders
 from bnbook.outcomes import the_answer as outcomes
 
 MATTERS = 0.02  # accuracy, on average over the looks
@@ -193,5 +194,66 @@ CLAIMS = (
         stratified_by="pair",
         quantifier="any",
         note=SPEED + " Beyond the better of the two, in the network where the pair was tried.",
+    ),
+    Claim(
+        id="answer-15",
+        says="Without skip connections a good start is not enough in a deep network of ReLUs, "
+        "whatever its width, its batches, its optimizer and the length of the run.",
+        source="ioffe2015batch",
+        experiment="borders",
+        statistic=borders.ahead("batch", "good start"),
+        unit="accuracy",
+        matters=MATTERS,
+        stratified_by="border",
+        quantifier="all",
+        controls=(borders.RESIDUAL,),
+        note=SPEED + " The source has none of these borders.",
+    ),
+    Claim(
+        id="answer-16",
+        says="With skip connections a good start is enough: it is as fast as batch normalization.",
+        source="zhang2019fixup",
+        experiment="borders",
+        statistic=borders.start_beside_skips,
+        unit="accuracy",
+        matters=MATTERS,
+        kind="at-least",
+        note=SPEED + " The source's own start is another one, made without data.",
+    ),
+    Claim(
+        id="answer-17",
+        says="Under Adam batch normalization gains less speed than under plain gradient descent.",
+        source="kingma2015adam",
+        experiment="borders",
+        statistic=borders.gain_lost_to_adam,
+        unit="accuracy",
+        matters=MATTERS,
+        note=SPEED + " The source says that Adam's steps do not depend on the size of gradients; "
+        "that batch normalization then has less to do is what follows if sizes are its work.",
+    ),
+    Claim(
+        id="answer-18",
+        says="At every border the gradient must flow through the batch's statistics.",
+        source="ioffe2015batch",
+        experiment="borders",
+        statistic=borders.ahead("batch", "no gradient"),
+        unit="accuracy",
+        matters=MATTERS,
+        stratified_by="border",
+        quantifier="all",
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-19",
+        says="At every border centring alone keeps more than half of what batch normalization "
+        "gains in speed.",
+        source="salimans2016weight",
+        experiment="borders",
+        statistic=borders.beyond_half("mean only"),
+        unit="accuracy",
+        matters=0.0,
+        stratified_by="border",
+        quantifier="all",
+        note=SPEED,
     ),
 )

@@ -115,6 +115,33 @@ def lengths() -> Iterator[Case]:
         )
 
 
+def shrinking() -> Iterator[Case]:
+    """Mean and standard error of a difference of differences within seeds that vary a lot."""
+    rng = np.random.default_rng(5)
+    for n in (5, 9):
+        seeds = rng.normal(0, 0.1, n)
+        arms = [level + seeds + rng.normal(0, 0.02, n) for level in (0.3, 0.7, 0.5, 0.6)]
+        gains = (arms[1] - arms[0], arms[3] - arms[2])
+        lost = gains[0] - gains[1]
+        mean, spread = lost.mean(), math.sqrt(((lost - lost.mean()) ** 2).sum() / (n - 1))
+        apart = math.sqrt(sum(arm.var(ddof=1) for arm in arms) / n)
+        yield Case(
+            tuple(arms),
+            (mean, spread / math.sqrt(n)),
+            "that is not the mean of (batch − none) minus (batch_there − none_there), and its "
+            "standard error",
+            {
+                "that is how much one seed varies, not their mean": (mean, spread),
+                "the four arms share their seeds: subtract within a seed first": (mean, apart),
+                "a standard error from n values divides by n − 1 first": (
+                    mean,
+                    lost.std() / math.sqrt(n),
+                ),
+                "that is how much the gain grows": (-mean, spread / math.sqrt(n)),
+            },
+        )
+
+
 def gain_of_batch(network: str = "4 sigmoid layers", outcome: str = "speed") -> float:
     """Mean over seeds of BN's gain in an outcome."""
     found = studied(experiments.run("dissection", progress=False))[outcome].sel(network=network)
@@ -247,6 +274,26 @@ EXERCISES = (
             "Select the network and the two parts by name, and average over seeds.",
         ),
         wrong=5.0,
+        difficulty="challenge",
+        minutes=12,
+    ),
+    Exercise(
+        id="ex-answer-10",
+        answer=Function(
+            "a function of four numpy arrays (n,), none, batch, none_there and batch_there, that "
+            "returns two numbers",
+            shrinking,
+        ),
+        hints=(
+            "Make one number of each seed first: its gain here minus its gain there.",
+            "The standard error of a mean is the standard deviation, with n − 1, over √n.",
+        ),
+        wrong=lambda none, batch, none_there, batch_there: (
+            np.mean(batch - none - batch_there + none_there),
+            np.sqrt(
+                sum(np.var(a, ddof=1) for a in (none, batch, none_there, batch_there)) / len(none)
+            ),
+        ),
         difficulty="challenge",
         minutes=12,
     ),

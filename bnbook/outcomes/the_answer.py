@@ -131,7 +131,7 @@ def kept(record: xr.Dataset) -> xr.Dataset:
     found = studied(record)
     parts = [part for part in found["part"].values.tolist() if part not in (FLOOR, CEILING)]
     table = [
-        [[_share(found[o].sel(network=n), part) for o in found.data_vars] for part in parts]
+        [[share_of(found[o].sel(network=n), part) for o in found.data_vars] for part in parts]
         for n in found["network"].values.tolist()
     ]
     dims = ("network", "part", "outcome")
@@ -147,7 +147,8 @@ def kept(record: xr.Dataset) -> xr.Dataset:
     )
 
 
-def _share(outcome: xr.DataArray, part: str) -> tuple[float, float, float, int]:
+def share_of(outcome: xr.DataArray, part: str) -> tuple[float, float, float, int]:
+    """A part's share of BN's gain in an outcome (part, seed): estimate, low, high, seeds."""
     floor, ceiling, arm = (outcome.sel(part=name).values for name in (FLOOR, CEILING, part))
     share = ratio_of_means(arm - floor, ceiling - floor)
     return share.estimate, share.low, share.high, share.n

@@ -7,12 +7,16 @@ import pytest
 import xarray as xr
 
 from bnbook import claims
-from bnbook.experiments import dissection
+from bnbook.claims._judgement import weigh
+from bnbook.experiments import borders, dissection
 
 PLAN = dissection.plan("book")
+CLAIMS = claims.ledger("the-answer").values()
 
 
-@pytest.mark.parametrize("claim", claims.ledger("the-answer").values(), ids=lambda c: c.id)
+@pytest.mark.parametrize(
+    "claim", [each for each in CLAIMS if each.experiment == "dissection"], ids=lambda c: c.id
+)
 def test_every_claim_has_a_value_for_every_network_of_the_study(claim: claims.Claim) -> None:
     names = [*dict.fromkeys(arm["network"] for arm in PLAN.factors)]
     arms = [(arm["network"], arm["part"]) for arm in PLAN.factors]
@@ -35,3 +39,60 @@ def test_every_claim_has_a_value_for_every_network_of_the_study(claim: claims.Cl
     assert values.notnull().all()
     strata = values[claim.stratified_by].values.tolist()
     assert strata == names or claim.id == "answer-14"
+
+
+def surveyed(scale: str = "book", **speeds: dict[str, float]) -> xr.Dataset:
+    """A record of the borders: by default none 0.3, batch 0.7, mean only 0.6, the others 0.5.
+
+    `speeds` has those of a border that differ, its name with underscores.
+    """
+    usual = {"none": 0.3, "batch": 0.7, "good start": 0.5, "mean only": 0.6, "no gradient": 0.5}
+    arms = borders.plan(scale).factors
+    level = [(usual | speeds.get(arm["border"].replace(" ", "_"), {}))[arm["part"]] for arm in arms]
+    noise = np.random.default_rng(0).normal(0, 0.002, (len(arms), 8, 6))
+    return xr.Dataset(
+        {"accuracy": (("arm", "seed", "look"), np.array(level)[:, None, None] + noise)},
+        {
+            "arm": [f"{arm['border']}, {arm['part']}" for arm in arms],
+            "border": ("arm", [arm["border"] for arm in arms]),
+            "part": ("arm", [arm["part"] for arm in arms]),
+            "seed": range(8),
+        },
+        attrs={"experiment": "borders"},
+    )
+
+
+def verdict(name: str, record: xr.Dataset) -> str:
+    return weigh(claims.get(name), record, "book").verdict
+
+
+@pytest.mark.parametrize("scale", borders.EXPERIMENT.scales)
+def test_every_claim_about_borders_can_be_judged_at_every_scale(scale: str) -> None:
+    for claim in CLAIMS:
+        if claim.experiment == "borders":
+            assert claim.measure(surveyed(scale)).notnull().all(), claim.id
+
+
+def test_a_start_must_fall_short_at_every_border_but_that_with_skip_connections() -> None:
+    assert verdict("answer-15", surveyed(residual={"good start": 0.9})) == "supported"
+    found = weigh(claims.get("answer-15"), surveyed(narrow={"good start": 0.7}), "book")
+    assert found.verdict == "negligible"
+    assert found.at == "narrow"
+
+
+def test_beside_skip_connections_a_start_must_be_as_fast() -> None:
+    assert verdict("answer-16", surveyed(residual={"good start": 0.69})) == "supported"
+    assert verdict("answer-16", surveyed(base={"good start": 0.7})) == "reversed"
+
+
+def test_adam_must_leave_less_to_gain() -> None:
+    assert verdict("answer-17", surveyed(Adam={"none": 0.5})) == "supported"
+    assert verdict("answer-17", surveyed()) == "negligible"
+    assert verdict("answer-17", surveyed(Adam={"none": 0.1})) == "reversed"
+
+
+def test_one_border_is_enough_to_refute_what_is_said_of_all() -> None:
+    assert verdict("answer-18", surveyed()) == "supported"
+    assert verdict("answer-18", surveyed(wide={"no gradient": 0.71})) == "negligible"
+    assert verdict("answer-19", surveyed()) == "supported"
+    assert verdict("answer-19", surveyed(large_batch={"mean only": 0.4})) == "reversed"
