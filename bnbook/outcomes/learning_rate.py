@@ -116,7 +116,10 @@ def edges(record: xr.Dataset) -> xr.Dataset:
         "rate",
         between=", η = ",
     )
-    whole.decay.attrs["long_name"] = "ηλ"
+    decays = whole.sortby("decay").decay.values
+    whole = whole.sel(decay=decays).assign_coords(
+        decay=[f"ηλ = {each:g}" if each else "no decay" for each in decays]
+    )
     return _drawn(whole.isel(step=slice(1, None)), "product", "step")
 
 
