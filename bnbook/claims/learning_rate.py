@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from bnbook.claims import Claim
 from bnbook.outcomes import learning_rate as outcomes
 
@@ -55,5 +57,98 @@ CLAIMS = (
         matters=0.05,
         kind="equivalent",
         note="Networks whose first weights are 3 times as long as usual, over those with a third.",
+    ),
+    Claim(
+        id="rate-5",
+        says="Full-batch descent with batch normalization and decay settles where the sharpness at "
+        "length 1, times the effective rate, is 2.",
+        source="lyu2022understanding, cohen2021gradient",
+        experiment="edge-of-stability",
+        statistic=lambda record: outcomes.edge_gap(record, "batch"),
+        unit="log ratio of the product to 2",
+        matters=0.1,
+        kind="equivalent",
+        stratified_by="setting",
+        quantifier="all",
+        note="The product is averaged over the last quarter of the steps.",
+    ),
+    Claim(
+        id="rate-6",
+        says="Without a normalizer too, full-batch descent settles where sharpness times learning "
+        "rate is 2.",
+        source="cohen2021gradient",
+        experiment="edge-of-stability",
+        statistic=lambda record: outcomes.edge_gap(record, "none"),
+        unit="log ratio of the product to 2",
+        matters=0.1,
+        kind="equivalent",
+        stratified_by="setting",
+        quantifier="all",
+        note="As for rate-5, with decay and without.",
+    ),
+    Claim(
+        id="rate-7",
+        says="Weight decay before batch normalization lowers the sharpness of the solution, at "
+        "length 1.",
+        source="lyu2022understanding",
+        experiment="edge-of-stability",
+        statistic=outcomes.flattened,
+        unit="log ratio of sharpness",
+        matters=math.log(1.1),
+        stratified_by="rate",
+        quantifier="all",
+        note="No decay over ηλ = 0.002, both averaged over the last quarter of the steps.",
+    ),
+    Claim(
+        id="rate-8",
+        says="Weights at the edge turn by √(2ηλ) at each step, though a full batch has no noise.",
+        source="wan2021spherical",
+        experiment="edge-of-stability",
+        statistic=outcomes.turning,
+        unit="log ratio of rotation to the formula",
+        matters=0.1,
+        kind="equivalent",
+        stratified_by="rate",
+        quantifier="all",
+        note="Batch normalization with ηλ = 0.002; all hidden weights as one vector.",
+    ),
+    Claim(
+        id="rate-9",
+        says="At one training loss, a larger learning rate leaves a lower test loss with batch "
+        "normalization.",
+        source="bjorck2018understanding, keskar2017large",
+        experiment="large-rates",
+        statistic=lambda record: outcomes.larger_rate(record).sel(norm="batch", drop=True),
+        unit="log ratio of test losses",
+        matters=math.log(1.05),
+        note="η = 0.02 over η = 0.3, batches of 32, 480 examples, where the training loss is 0.05.",
+    ),
+    Claim(
+        id="rate-10",
+        says="It is with batch normalization only that it does: how much a larger rate helps "
+        "depends on the normalizer.",
+        source="bjorck2018understanding",
+        experiment="large-rates",
+        statistic=outcomes.larger_rate,
+        unit="log ratio of test losses",
+        matters=math.log(1.05),
+        stratified_by="norm",
+        quantifier="by",
+        note="As for rate-9.",
+    ),
+    Claim(
+        id="rate-11",
+        says="The gain is that of the noise of gradients, η/m: it is gone where batches are larger "
+        "by as much as the rate.",
+        source="bjorck2018understanding, smith2018bayesian",
+        experiment="large-rates",
+        statistic=outcomes.same_noise,
+        unit="log ratio of test losses",
+        matters=math.log(1.05),
+        kind="equivalent",
+        stratified_by="norm",
+        quantifier="all",
+        note="η = 0.3 on batches of 480 over η = 0.02 on batches of 32; statistics are of 32 "
+        "examples in both.",
     ),
 )

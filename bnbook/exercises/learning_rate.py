@@ -10,7 +10,7 @@ import numpy as np
 from bnbook import experiments
 from bnbook.exercises import Case, Exercise, Function, Numeric
 from bnbook.laws.rotation import settled_rotation
-from bnbook.outcomes.learning_rate import rotation_gap
+from bnbook.outcomes.learning_rate import edge_gap, rotation_gap
 
 
 def grown() -> Iterator[Case]:
@@ -41,6 +41,33 @@ def measured_over_formula() -> float:
     """Mean over seeds of measured over predicted rotation, of AdamW in the network."""
     record = experiments.run("rotation", progress=False)
     return float(np.exp(rotation_gap(record, "network").sel(rule="AdamW")).mean())
+
+
+def products() -> Iterator[Case]:
+    """Sharpness at length 1 times effective rate, from the Hessian at w itself: ‖w‖ cancels."""
+    hessian = np.array([[2.0, 1.0, 0.0], [1.0, 2.0, 0.0], [0.0, 0.0, -5.0]])
+    for length, rate, decay in ((2.0, 0.3, 0.1), (0.5, 0.1, 0.0)):
+        w, right = np.array([0.0, 0.0, length]), 3 * rate / (1 - rate * decay)
+        yield Case(
+            (hessian, w, rate, decay),
+            right,
+            "what is the Hessian at w times as long, and which eigenvalue lets descent diverge?",
+            {
+                "the Hessian is that at w, not at length 1": right / length**2,
+                "the Hessian at length 1 is ‖w‖² times it, the effective rate has 1/‖w‖²": right
+                * length**2,
+                "the largest eigenvalue, not the largest magnitude: along −5 no step overshoots": 5
+                * rate
+                / (1 - rate * decay),
+            },
+        )
+
+
+def beyond_the_edge() -> float:
+    """The settled product with BN at ηλ = 0.002 and η = 0.3, a mean over steps and seeds."""
+    record = experiments.run("edge-of-stability", progress=False)
+    gap = edge_gap(record, "batch").sel(setting="ηλ = 0.002, η = 0.3")
+    return float((2 * np.exp(gap)).mean())
 
 
 EXERCISES = (
@@ -134,5 +161,58 @@ EXERCISES = (
         wrong=2.0,
         difficulty="challenge",
         minutes=10,
+    ),
+    Exercise(
+        id="ex-rate-7",
+        answer=Numeric(
+            lambda: math.log(2) / (2 * 0.0005),
+            "by which factor does decay change ‖w‖² at each step, and what does that do to η/‖w‖²?",
+            {
+                "that is when ‖w‖ has halved; the effective rate has ‖w‖²": math.log(2) / 0.0005,
+                "it grows by a factor at each step, not by an amount": 1 / (2 * 0.0005),
+            },
+            unit="steps",
+        ),
+        hints=(
+            "‖w‖ is multiplied by 1 − ηλ at each step, and ‖w‖² by the square of that.",
+            "Solve (1 − ηλ)^(−2t) = 2 for t.",
+        ),
+        wrong=1000,
+        difficulty="practice",
+        minutes=6,
+    ),
+    Exercise(
+        id="ex-rate-8",
+        answer=Function(
+            "a function of the Hessian (d, d) at w, w (d,), η and λ, returning a number",
+            products,
+        ),
+        hints=(
+            "L(aw) = L(w) makes the Hessian at w/‖w‖ be ‖w‖² times that at w.",
+            "The effective rate is η/((1 − ηλ)‖w‖²): which factors cancel?",
+            "np.linalg.eigvalsh returns eigenvalues in ascending order.",
+        ),
+        wrong=lambda hessian, w, rate, decay: float(
+            np.linalg.eigvalsh(hessian)[-1] * rate / (w @ w)
+        ),
+        difficulty="practice",
+        minutes=10,
+    ),
+    Exercise(
+        id="ex-rate-9",
+        answer=Numeric(
+            beyond_the_edge,
+            "that is not the mean over seeds, and over looks after three quarters of the steps, of "
+            "sharpness times effective rate in that arm",
+            {"that is the edge itself, and not what was measured": 2.0},
+            abs=0.02,
+        ),
+        hints=(
+            "Multiply edge.sharpness with edge.effective_rate, and keep the steps after 900.",
+            "Select arm 'batch, decay = 0.002, rate = 0.3' and average over steps and seeds.",
+        ),
+        wrong=2.0,
+        difficulty="challenge",
+        minutes=12,
     ),
 )

@@ -27,4 +27,13 @@ PREDICTIONS = (
         question="Its first weights were three times as long. Does that matter in the long run?",
         options={"no": Which.yes, "yes": Which.no},
     ),
+    Which(
+        id="predict-rate-4",
+        claim="rate-8",
+        question=(
+            "With decay, and all examples in every step, so that nothing is random: how far do "
+            "the weights turn in the long run?"
+        ),
+        options={"as far as noise would turn them": Which.yes, "less, or not at all": Which.no},
+    ),
 )
