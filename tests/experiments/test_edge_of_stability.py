@@ -29,7 +29,7 @@ def test_descent_is_torchs_own_on_the_mean_squared_error(norm: str) -> None:
     net = network(FEW, norm).build((1, 14, 14), 10, 3).train()
     weights = [net.get_parameter(name) for name in net.weight_names()[:-1]]
     rule = torch.optim.SGD(weights, lr=0.1, weight_decay=0.002 / 0.1)
-    turned = list[float]()
+    turned: list[float] = []
     for step in range(7):
         before = torch.cat([w.detach().flatten() for w in weights]).double()
         loss = F.mse_loss(net(x), y, reduction="sum") / 80
