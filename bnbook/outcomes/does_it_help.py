@@ -317,7 +317,7 @@ AT = dict(zip((1, 5, 30), SETTINGS[1:], strict=True))
 
 def multiplied(record: xr.Dataset, activation: str) -> xr.DataArray:
     """Test accuracy (arm, seed, step) of `multiplied-rates` for one activation."""
-    found = record.accuracy.sel(arm=activation, drop=True)
+    found = record.accuracy.sel(arm=activation, drop=True).astype(float)
     return found.reset_coords(drop=True).rename(setting="arm")
 
 
