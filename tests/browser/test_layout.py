@@ -28,7 +28,8 @@ CUT = """() => {
     const column = document.querySelector('article').getBoundingClientRect();
     const found = [];
     for (const e of document.querySelectorAll('article *')) {
-        if (e.closest('.katex-mathml') || !e.checkVisibility() || !e.clientWidth) continue;
+        // What is for the ear alone is a pixel wide, on purpose.
+        if (e.closest('.katex-mathml') || !e.checkVisibility() || e.clientWidth <= 1) continue;
         const clips = getComputedStyle(e).overflowX;
         const words = `${e.tagName}.${e.className}: ${e.textContent.trim().slice(0, 50)}`;
         if (clips !== 'visible' && e.scrollWidth > e.clientWidth + 1) {
@@ -145,7 +146,7 @@ def test_search_finds_sections(
 def test_the_keyboard_is_seen_wherever_it_is(page: str, visit: Visit) -> None:
     """Tab through the head of a page: every stop has an outline."""
     tab = visit(page).page
-    tab.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
+    tab.evaluate("document.querySelector('#pst-skip-link a').focus(); window.scrollTo(0, 0)")
     unseen, names = [], set()
     for _ in range(60):
         tab.keyboard.press("Tab")
