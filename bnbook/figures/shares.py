@@ -81,18 +81,19 @@ def _paint(
     for place, panel in enumerate(panels):
         row, column = divmod(place, across)
         x, y = left + column * (wide + _GAP), top + row * step
-        canvas.write(x, y, panel.title, weight="bold")
+        canvas.write(x, y + LINE - 6, panel.title, weight="bold", va="baseline")
         ax = canvas.axes(x, y + LINE, wide, tall)
         ax.set(xlim=xlim, ylim=(len(names) - 0.5, -0.5), yticks=[])
         ax.grid(False)
         plain(ax, "x", False, 4)
+        ax.set_xticks([at for at in ax.get_xticks() if xlim[0] < at < xlim[1]])
         for line in (0, 1):
             ax.axvline(line, color=canvas.theme.muted, linewidth=points(1))
         for at, each in enumerate(panel.found):
             _draw(canvas, ax, at, each, xlim)
             if column == 0:
-                level = y + LINE + _ROW * (at + 0.5)
-                canvas.write(left - _GAP, level, names[at], ha="right", va="center")
+                level = y + LINE + _ROW * (at + 0.5) - 1.5
+                canvas.write(left - _GAP, level, names[at], ha="right", va="center_baseline")
 
 
 def _draw(canvas: Canvas, ax: Axes, at: int, each: Interval, xlim: Limits) -> None:
