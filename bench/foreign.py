@@ -2,8 +2,8 @@
 
 torchvision's resnet18 for ten classes, with images of 3 × 64 × 64 pixels of noise and a batch of
 32: every probe alone, by `bnbook.measure`, in a process of its own. A table says the seconds of the
-probe and the largest memory of the process in MiB; a probe that takes longer than `LIMIT` seconds
-is stopped and says so. Linux only.
+probe, the seconds of processor that measuring took, and the largest memory of the process in MiB; a
+probe that takes longer than `LIMIT` seconds is stopped and says so. Linux only.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import time
 
 import torch
 
@@ -36,15 +37,17 @@ def measured(name: str) -> None:
         test,
         CLASSES,
     )
+    start = time.process_time()
     record = bnbook.measure(model, data, [name])
+    computed = time.process_time() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
     seconds = max(each.attrs.get("seconds", 0.0) for each in record.data_vars.values())
-    print(f"{seconds:.1f} {peak:.0f}")
+    print(f"{seconds:.1f} {computed:.1f} {peak:.0f}")
 
 
 def main() -> None:
     """Print the table."""
-    print(f"{'probe':28}{'s':>8}{'MiB':>8}")
+    print(f"{'probe':28}{'s':>8}{'CPU s':>8}{'MiB':>8}")
     for name in sys.argv[1:] or probes.names():
         ask = [sys.executable, "-m", "bench.foreign", "--alone", name]
         try:
@@ -56,8 +59,8 @@ def main() -> None:
             why = done.stderr.strip().splitlines()[-1]
             print(f"{name:28} {why}", flush=True)
         else:
-            seconds, peak = done.stdout.split()
-            print(f"{name:28}{seconds:>8}{peak:>8}", flush=True)
+            seconds, computed, peak = done.stdout.split()
+            print(f"{name:28}{seconds:>8}{computed:>8}{peak:>8}", flush=True)
 
 
 if __name__ == "__main__":
