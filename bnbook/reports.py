@@ -84,7 +84,7 @@ class Illustrated(Report):
             title = escape(PAGES[each.page][0])
             link = f'<a href="{BOOK}/{each.page}.md#{SECTIONS[each.name]}">{title}</a>'
             text = text.replace(f"the chapter “{escape(each.page)}”", link, 1)
-        text = text.replace("<table>", '<div style="overflow-x:auto"><table>')
+        text = text.replace("<table>", '<div class="bn-scrolls" style="overflow-x:auto"><table>')
         text = text.replace("</table>", "</table></div>").removesuffix("</div>")
         pictures = "".join(picture.html() for picture in self.pictures)
         return f'<div style="overflow-wrap:break-word">{text}{pictures}</div></div>'

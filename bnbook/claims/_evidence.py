@@ -87,8 +87,8 @@ class Across:
         )
         body = "".join(self._row(name) for name in self.rows)
         return (
-            f'<div class="bn-across" style="overflow-x:auto"><p>{escape(self.summary)}.</p>'
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            f'<p>{escape(self.summary)}.</p><div class="bn-across bn-scrolls" '
+            f'style="overflow-x:auto"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
         )
 
     def _row(self, name: str) -> str:

@@ -61,7 +61,7 @@
 
   // What is wider than its column scrolls, so the keyboard must reach it; nothing else is a stop.
   function reach() {
-    const boxes = ".bd-article :is(.katex-display, pre, .text_html, .bn-strata, .bn-decisions)";
+    const boxes = ".bd-article :is(.katex-display, pre, .text_html, .bn-strata, .bn-decisions, .bn-scrolls)";
     for (const box of document.querySelectorAll(`${boxes}, .pst-scrollable-table-container`)) {
       if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
       else box.removeAttribute("tabindex");

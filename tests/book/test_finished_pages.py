@@ -44,6 +44,12 @@ def test_an_embedded_picture_becomes_one_file_wherever_it_stands(tmp_path: Path)
     assert "base64" not in made
 
 
+def test_a_heading_that_says_nothing_is_no_heading() -> None:
+    page = soup("<table><tr><th>split</th><th> </th></tr></table>")
+    part("access").mend(page)
+    assert [cell.name for cell in page.tr.find_all(["th", "td"])] == ["th", "td"]
+
+
 def test_what_is_for_print_is_a_file_too(tmp_path: Path) -> None:
     drawn = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>' * 4
     uri = f"data:image/svg+xml;base64,{base64.b64encode(drawn).decode()}"

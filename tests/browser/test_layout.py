@@ -158,5 +158,7 @@ def test_the_keyboard_is_seen_wherever_it_is(page: str, visit: Visit) -> None:
         names.add(stop)
         if not outline:
             unseen.append(stop)
+    tab.evaluate("document.activeElement.blur()")
+    tab.wait_for_function("!document.querySelector('.tooltip')")
     assert unseen == []
     assert any("primary-toggle" in each for each in names)

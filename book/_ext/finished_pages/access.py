@@ -18,6 +18,9 @@ def mend(page: BeautifulSoup) -> None:
         icon["aria-hidden"] = "true"
     for icon in page.select("button.theme-switch-button i"):
         del icon["title"]
+    for cell in page.select("article th"):  # a heading that says nothing is none
+        if not cell.get_text(strip=True):
+            cell.name = "td"
     known: set[str] = set()
     for part in page.select("article [id]"):  # exercises and solutions all have the same
         if part["id"] in known:
