@@ -36,7 +36,7 @@
 
   // Those in sight first, the others when there is time.
   function begin() {
-    if (!window.katex) return;
+    if (!window.katex) return reach();
     const formulas = [...document.querySelectorAll(".math.notranslate")];
     const near = formulas.map((formula) => {
       const box = formula.getBoundingClientRect();
