@@ -207,7 +207,8 @@ def judge_claims(
 ) -> None:
     """Measure the claims of the book: effect, 95 % interval, seeds and verdict of each.
 
-    Experiments without a stored record are run first. A claim that fails is a result, no failure.
+    Experiments without a stored record are run first; at scales larger than book only those that
+    are named by --id, as that takes hours. A claim that fails is a result, no failure.
 
     \b
     Examples:

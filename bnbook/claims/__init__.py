@@ -108,7 +108,8 @@ def table(
     """The judgements of all claims, of one chapter, or of the claims named in `ids`.
 
     Each experiment is run, or its record read, once; with `data`, on that data set wherever it
-    uses mnist-5k. Claims on experiments that the scale does not have are left out.
+    uses mnist-5k. Claims on experiments that the scale does not have are left out; so are, at
+    scales larger than book and unless `ids` name them, those without a record at hand.
     """
     known = ledger(chapter)
     chosen = set(known) if ids is None else set(ids)
@@ -120,7 +121,7 @@ def table(
         each.name: tuple(
             judge(claim.id, record_of(claim.experiment), scale)
             for claim in each.members
-            if claim.id in chosen and _has(claim.experiment, scale)
+            if claim.id in chosen and _has(claim.experiment, scale, asked=ids is not None)
         )
         for each in book
     }
@@ -234,14 +235,21 @@ def _chapters() -> list[chapters.Chapter[Claim]]:
     return chapters.read(sys.modules[__name__], "CLAIMS", Claim)
 
 
-def _has(experiment: str, scale: str | None) -> bool:
-    """Whether an experiment has a scale, None that of `$BNBOOK_SCALE`; all have smoke and book."""
+def _has(experiment: str, scale: str | None, asked: bool = False) -> bool:
+    """Whether an experiment can be judged at a scale, None being that of `$BNBOOK_SCALE`.
+
+    All have smoke and book. Larger ones take hours: of these it is what has a record at hand, or
+    whatever has the scale if it was `asked` for by name.
+    """
     scale = scale or environment.scale()
     if scale in ("smoke", "book"):
         return True
     from bnbook import experiments
 
-    return scale not in experiments.SCALES or scale in experiments.get(experiment).scales
+    if scale not in experiments.SCALES:
+        return True  # whoever runs it says that there is none
+    has = scale in experiments.get(experiment).scales
+    return has and (asked or experiments.at_hand(experiment, scale))
 
 
 def _elsewhere(judgement: Judgement, key: str) -> tuple[Judgement, ...]:

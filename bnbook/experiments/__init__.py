@@ -31,6 +31,7 @@ __all__ = [
     "ExperimentError",
     "Measurement",
     "Plan",
+    "at_hand",
     "chosen_seeds",
     "get",
     "names",
@@ -105,3 +106,11 @@ def shown(name: str, scale: str | None = None, data: str | None = None) -> xr.Da
         return run(name, scale, data=data)
     found = published.shipped(get(name), scale or environment.scale(), data)
     return run(name, scale, data=data) if found is None else found
+
+
+def at_hand(name: str, scale: str) -> bool:
+    """Whether a record of an experiment ships, or is in the default store, whatever made it."""
+    mine = Store.default().root.glob(f"{name}--{scale}--*.nc")
+    return bool(published.all_shipped(get(name)).get(scale)) or any(
+        "--part--" not in path.name for path in mine
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import xarray as xr
@@ -81,6 +82,23 @@ def test_a_table_leaves_out_what_its_scale_does_not_have(
     monkeypatch.setattr(claims, "_run", lambda name, *_: record(scale="lab", experiment=name))
     declared(replace(CLAIM, experiment="internal-shift"), replace(OTHER, experiment="shaken"))
     assert [each.claim.id for each in claims.table(scale=scale).judgements] == ["made-9"]
+
+
+def test_what_would_take_hours_is_run_for_a_table_only_if_it_is_named(
+    declared: Declare, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BNBOOK_PUBLISHED", str(tmp_path / "published"))
+    monkeypatch.setenv("BNBOOK_STORE", str(tmp_path))
+    monkeypatch.setattr(claims, "_shipped", lambda *_: {})
+    monkeypatch.setattr(claims, "_run", lambda name, *_: record(scale="lab", experiment=name))
+    declared(replace(CLAIM, experiment="three-rates"), replace(OTHER, experiment="shaken"))
+    assert claims.table(scale="lab").judgements == ()
+    (tmp_path / "shaken--lab--part--a--b.nc").touch()
+    assert claims.table(scale="lab").judgements == ()
+    (tmp_path / "shaken--lab--a--b.nc").touch()
+    assert [each.claim.id for each in claims.table(scale="lab").judgements] == ["made-9"]
+    named = claims.table(scale="lab", ids=["made-1"]).judgements
+    assert [each.claim.id for each in named] == ["made-1"]
 
 
 def test_where_nothing_ships_the_table_says_so(
