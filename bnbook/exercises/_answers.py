@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import chain, combinations
@@ -294,6 +294,11 @@ class Called:
             returned = self.function(*map(_copied, arguments))
             if count == 1:
                 return (numbers(returned, "What your function returned"),)
+            if isinstance(returned, Mapping | Set):  # their keys, and in which order, are no answer
+                raise Unusable(
+                    f"Your function returned a {type(returned).__name__}, not {count} things in "
+                    "their order."
+                )
             parts = tuple(returned)
         except Unusable:
             raise

@@ -315,3 +315,10 @@ def test_every_function_is_called_with_what_its_oracle_got() -> None:
                     if isinstance(mine, torch.Tensor | np.ndarray):
                         assert mine is not yours
                         np.testing.assert_array_equal(np.asarray(mine), np.asarray(yours))
+
+
+@pytest.mark.parametrize("returned", [{0: 0.0, 1: 0.0}, {0.0, 1.0}, {"mean": 0.0, "variance": 1.0}])
+def test_what_is_in_no_order_is_not_taken_for_two_numbers(returned: Any) -> None:
+    said = check("ex-batch-6", lambda *arguments: returned)
+    assert (said.passed, said.attempted) == (False, False)
+    assert type(returned).__name__ in str(said)

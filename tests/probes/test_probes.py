@@ -54,10 +54,10 @@ def configured(name: str, **options: Any) -> probes.Probe:
 
 
 def member(
-    s: probes.Snapshot, i: int, params: dict[str, Tensor] | None = None
+    s: probes.Snapshot, i: int, params: dict[str, Tensor] | None = None, norm: str = "batch"
 ) -> MultilayerPerceptron:
     """Member i as a module of its own."""
-    net = MLP((8, 7, 5), "tanh", "batch").build((6,), 3, seed=0).double()
+    net = MLP((8, 7, 5), "tanh", norm).build((6,), 3, seed=0).double()
     values = (params or s.params) | s.buffers
     net.load_state_dict({name: value[i].clone() for name, value in values.items()})
     return net
