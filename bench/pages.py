@@ -1,4 +1,4 @@
-"""What a reader's phone loads and waits for, page by page: `python -m bench.pages [FOLDER]`.
+"""What a reader's phone loads and waits for, page by page: `python -m bench.pages [PAGE …]`.
 
 Every page of the built book is opened anew in Chromium at 390 × 844 pixels, with a processor four
 times slower than this one and a link of 10 Mbit/s with 40 ms of delay. A table says, per page: the
@@ -41,7 +41,7 @@ def visit(browser: Browser, site: str, page: str) -> tuple[int, float, int, int]
     context = browser.new_context(viewport=PHONE, device_scale_factor=2, is_mobile=True)
     tab = context.new_page()
     asked: list[Request] = []
-    tab.on("request", asked.append)
+    tab.on("request", lambda request: asked.append(request))
     phone = context.new_cdp_session(tab)
     phone.send("Network.enable")
     phone.send("Network.emulateNetworkConditions", LINK)
@@ -50,7 +50,7 @@ def visit(browser: Browser, site: str, page: str) -> tuple[int, float, int, int]
     tab.wait_for_function(READY)
     seconds = tab.evaluate("performance.now()") / 1000
     tab.wait_for_load_state("networkidle")
-    elsewhere = sum(not each.url.startswith(site) for each in asked)
+    elsewhere = sum(each.url.startswith("http") and not each.url.startswith(site) for each in asked)
     found = tab.evaluate(LOADED), seconds, elsewhere, tab.evaluate(CHECKED)
     context.close()
     return found
@@ -64,12 +64,12 @@ def pages() -> list[str]:
 
 def main() -> None:
     """Print the table."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "_build" / "html"
+    folder = ROOT / "_build" / "html"
     if not (folder / "index.html").is_file():
         raise SystemExit(f"{folder} has no pages: run make book first")
     print(f"{'page':36}{'bytes':>10}{'ready s':>9}{'outside':>9}{'exercises':>11}")
     with served(folder) as site, chromium() as browser:
-        for page in pages():
+        for page in sys.argv[1:] or pages():
             seen = [visit(browser, site, page) for _ in range(VISITS)]
             size, outside, exercises = seen[0][0], max(each[2] for each in seen), seen[0][3]
             ready = median(each[1] for each in seen)
