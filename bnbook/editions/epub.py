@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import zipfile
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from uuid import NAMESPACE_URL, uuid5
+
+from PIL import Image
 
 import bnbook
 from bnbook.editions import pages
@@ -28,7 +31,7 @@ def write(target: Path) -> Path:
     files: dict[str, bytes] = {"style.css": f"{code}\n{sheet}".encode()}
     for page in found:
         text, pictures = _pictures(page.text)
-        files |= {f"images/{Path(p).name}": (folder / "book" / p).read_bytes() for p in pictures}
+        files |= {_shown(p): _readable(folder / "book" / p) for p in pictures}
         text = _valid(
             pages.links(text, names, "{page}.xhtml#{part}").replace('.xhtml#"', '.xhtml"')
         )
@@ -55,14 +58,31 @@ def _pictures(text: str) -> tuple[str, list[str]]:
     """The text with its pictures in the EPUB's folder, and where they were."""
     found = re.findall(r'<img[^>]*?\bsrc="([^"]+)"', text)
     for source in found:
-        text = text.replace(f'src="{source}"', f'src="images/{Path(source).name}"')
+        text = text.replace(f'src="{source}"', f'src="{_shown(source)}"')
     return text, found
+
+
+def _shown(source: str) -> str:
+    """Where a picture stands in the EPUB; WebP is no picture that every reader must know."""
+    name = Path(source)
+    return f"images/{(name.with_suffix('.png') if name.suffix == '.webp' else name).name}"
+
+
+def _readable(path: Path) -> bytes:
+    """A picture as every reader knows it."""
+    if path.suffix != ".webp":
+        return path.read_bytes()
+    buffer = BytesIO()
+    Image.open(path).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def _valid(text: str) -> str:
     """Without attributes that a page may have and an EPUB may not."""
-    text = re.sub(r' (?:data-[\w-]+|align|cite|autocomplete|list|open|download)="[^"]*"', "", text)
-    text = re.sub(r' (?:width|height)="(?:auto|\d+%|\d*\.\d+)"(?=[^<]*>)', "", text)
+    names = r"data-[\w-]+|aria-description|align|cite|autocomplete|list|open|download"
+    text = re.sub(rf' (?:{names})="[^"]*"', "", text)
+    for side in ("width", "height"):  # whole pixels, but in drawings
+        text = re.sub(rf'(<(?!rect)\w+\b[^>]*?) {side}="(?:auto|\d+%|\d*\.\d+)"', r"\1", text)
     text = re.sub(r' role="doc-[\w-]+"', "", text)
     return re.sub(r' role="(?:note|group|listitem|list|complementary)"', "", text)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from io import BytesIO
 from typing import Any, Literal
+from xml.etree import ElementTree
 
 import matplotlib
 import matplotlib.style
@@ -45,6 +46,10 @@ _AXIS = 30
 _LEFT = 56
 _GAP = 22
 _COLOURS, _EXACT = 64, 24
+_SVG = "http://www.w3.org/2000/svg"
+_SAID_BY_DEFAULT = ("Creator", "Date", "Format", "Type")
+ElementTree.register_namespace("", _SVG)
+ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 _LARGEST = 400_000
 """Bytes of an SVG beyond which a figure is printed as pixels: a cloud of points, a map of tiles."""
 
@@ -161,8 +166,11 @@ class Canvas:
         """The sheet as SVG, its text as outlines: for print."""
         buffer = BytesIO()
         with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "bnbook"}):
-            self.sheet.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-        return buffer.getvalue()
+            self.sheet.savefig(buffer, format="svg", metadata=dict.fromkeys(_SAID_BY_DEFAULT))
+        drawing = ElementTree.fromstring(buffer.getvalue())
+        for glyph in drawing.iter(f"{{{_SVG}}}path"):  # a space has no outline, and has to say so
+            glyph.attrib.setdefault("d", "M 0 0")
+        return ElementTree.tostring(drawing)
 
 
 @cache

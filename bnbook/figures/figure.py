@@ -150,6 +150,6 @@ def _sized(image: bytes) -> str:
 
 def data_uri(image: bytes) -> str:
     """An image as a `data:` address, so that a page needs no other file."""
-    kinds = {b"\x89PNG": "png", b"<?xml": "svg+xml"}
+    kinds = {b"\x89PNG": "png", b"<svg": "svg+xml"}
     kind = next((kind for start, kind in kinds.items() if image.startswith(start)), "webp")
     return f"data:image/{kind};base64,{base64.b64encode(image).decode('ascii')}"

@@ -6,10 +6,12 @@ import hashlib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from bnbook.editions import __main__ as command
 from bnbook.editions import archive, epub, pages
@@ -30,7 +32,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (html / name).parent.mkdir(parents=True, exist_ok=True)
         (html / name).write_text(f"/* {name} */", encoding="utf-8")
     (html / "_images").mkdir()
-    (html / "_images" / "p.webp").write_bytes(b"picture")
+    Image.new("RGB", (2, 2), "red").save(html / "_images" / "p.webp")
     monkeypatch.setattr(pages, "html", lambda: html)
     return html
 
@@ -78,6 +80,9 @@ def test_an_epub_is_packed_as_its_format_asks(
         assert 'href="other.xhtml#part"' in page
         assert "x.csv" not in page
         assert "data-x" not in page
+        picture = Image.open(BytesIO(book.read("book/images/p.png")))
+        assert (picture.format, picture.size) == ("PNG", (2, 2))
+        assert 'src="images/p.png"' in page
         package = ElementTree.fromstring(book.read("book/package.opf"))
         space = {"o": "http://www.idpf.org/2007/opf"}
         items = {str(each.get("href")) for each in package.findall(".//o:item", space)}

@@ -138,6 +138,7 @@ def test_for_print_there_is_the_light_drawing_without_pixels(
     kinds = {each.tag.rpartition("}")[2] for each in drawn.iter()}
     assert "path" in kinds
     assert not {"image", "text"} & kinds
+    assert all(each.get("d") for each in drawn.iter() if each.tag.endswith("}path"))
     assert figure.pictures().count("data-vector") == 1
     with pytest.raises(ValueError, match="pixels"):
         figure.save(tmp_path / "figure.svg", "dark")
