@@ -60,10 +60,11 @@ _STILL = """async () => {
     }
     return new XMLSerializer().serializeToString(text);
 
-    // What browsers forgive and the schema of MathML does not: bare spaces, empty lists of lengths,
-    // and the invisible sign of an operator's application as one argument too many.
+    // What browsers forgive and the schema of MathML does not: signs inside signs, bare spaces, empty
+    // lists of lengths, and the invisible sign of an operator's application as one argument too many.
     function strict(math) {
         const two = ['msub', 'msup', 'mover', 'munder'], three = ['msubsup', 'munderover'];
+        math.querySelectorAll('mo:has(*)').forEach(each => each.replaceWith(...each.childNodes));
         for (const each of math.querySelectorAll('*')) {
             for (const name of ['columnspacing', 'rowspacing', 'columnalign']) {
                 if (each.getAttribute(name) === '') each.removeAttribute(name);
