@@ -60,8 +60,8 @@ _STILL = """async () => {
     }
     return new XMLSerializer().serializeToString(text);
 
-    // What browsers forgive and the schema of MathML does not: signs inside signs, bare spaces, empty
-    // lists of lengths, and the invisible sign of an operator's application as one argument too many.
+    // What browsers forgive and the schema of MathML does not: signs inside signs, bare spaces,
+    // empty lists of lengths, and an operator's invisible application as one argument too many.
     function strict(math) {
         const two = ['msub', 'msup', 'mover', 'munder'], three = ['msubsup', 'munderover'];
         math.querySelectorAll('mo:has(*)').forEach(each => each.replaceWith(...each.childNodes));
