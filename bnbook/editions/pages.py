@@ -40,6 +40,8 @@ _STILL = """async () => {
         each.removeAttribute('loading');
         each.removeAttribute('decoding');
         each.removeAttribute('style');
+        const wide = parseInt(each.getAttribute('width'));
+        if (wide) each.setAttribute('style', `max-width: min(100%, ${wide}px)`);
     });
     text.querySelectorAll('[tabindex]').forEach(each => each.removeAttribute('tabindex'));
     text.querySelectorAll('details').forEach(each => {
