@@ -8,6 +8,7 @@ MiB, its own and that of the processes it started. Linux only.
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import tempfile
@@ -52,13 +53,13 @@ def run(page: str) -> Seen:
             "image/svg+xml" in out.get("data", {}) or "<picture" in str(out)
             for out in cell.get("outputs", [])
         )
-        if drawn and seen.first != seen.first:
+        if drawn and math.isnan(seen.first):
             seen.first = time.perf_counter() - start
 
     client = NotebookClient(
         notebook,
         timeout=None,
-        on_cell_executed=lambda cell, **known: done(cell, **known),
+        on_cell_executed=done,
         resources={"metadata": {"path": str((ROOT / page).parent)}},
     )
     here = psutil.Process()

@@ -110,7 +110,6 @@ def shown(name: str, scale: str | None = None, data: str | None = None) -> xr.Da
 
 def at_hand(name: str, scale: str) -> bool:
     """Whether a record of an experiment ships, or is in the default store, whatever made it."""
-    mine = Store.default().root.glob(f"{name}--{scale}--*.nc")
-    return bool(published.all_shipped(get(name)).get(scale)) or any(
-        "--part--" not in path.name for path in mine
-    )
+    folders = environment.published(), Store.default().root
+    found = (path for folder in folders for path in folder.glob(f"{name}--{scale}--*.nc"))
+    return any("--part--" not in path.name for path in found)

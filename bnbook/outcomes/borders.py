@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from bnbook.outcomes.arms import unfold
-from bnbook.outcomes.the_answer import CEILING, FLOOR, SAID, Statistic, share_of
+from bnbook.outcomes.the_answer import CEILING, FLOOR, SAID, Statistic, above_middle, share_of
 
 BASE, ADAM, RESIDUAL = "base", "Adam", "residual"
 
@@ -30,9 +30,7 @@ def beyond_half(part: str) -> Statistic:
     """Speed of a part above the middle between none and batch, (border, seed)."""
 
     def statistic(record: xr.Dataset) -> xr.DataArray:
-        speed = speeds(record)
-        middle = speed.sel(part=[FLOOR, CEILING]).mean("part", skipna=False)
-        return speed.sel(part=part, drop=True) - middle
+        return above_middle(speeds(record), part)
 
     return statistic
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from bnbook.experiments.multiplied_rates import PLAIN, SETTINGS
+from bnbook.experiments.multiplied_rates import MULTIPLES, PLAIN, SETTINGS
 from bnbook.experiments.saturating_depth import CORRECTED
 from bnbook.outcomes.arms import (
     at_choice_of_others,
@@ -311,7 +311,7 @@ def dearer_step(record: xr.Dataset) -> xr.DataArray:
     return log_ratio(seconds, "batch", "none")
 
 
-AT = dict(zip((1, 5, 30), SETTINGS[1:], strict=True))
+AT = dict(zip(MULTIPLES, SETTINGS[1:], strict=True))
 """The network with BN at a multiple of the plain network's best rate, as the record names it."""
 
 

@@ -97,11 +97,15 @@ def beyond_half(part: str) -> Statistic:
     """Speed of a part above the middle between none and batch, (network, seed)."""
 
     def statistic(record: xr.Dataset) -> xr.DataArray:
-        speed = studied(record)["speed"]
-        middle = speed.sel(part=[FLOOR, CEILING]).mean("part", skipna=False)
-        return speed.sel(part=part, drop=True) - middle
+        return above_middle(studied(record)["speed"], part)
 
     return statistic
+
+
+def above_middle(speed: xr.DataArray, part: str) -> xr.DataArray:
+    """`speed` (…, part, seed) of a part above the middle between none and batch."""
+    middle = speed.sel(part=[FLOOR, CEILING]).mean("part", skipna=False)
+    return speed.sel(part=part, drop=True) - middle
 
 
 def together(record: xr.Dataset) -> xr.DataArray:
