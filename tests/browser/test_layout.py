@@ -143,9 +143,13 @@ def test_search_finds_sections(
     context.close()
 
 
-def test_the_keyboard_is_seen_wherever_it_is(page: str, visit: Visit) -> None:
+def test_the_keyboard_is_seen_wherever_it_is(page: str, browser: Browser, site: str) -> None:
     """Tab through the head of a page: every stop has an outline."""
-    tab = visit(page).page
+    # A tab of its own: a hint that opens on the way is nothing that other tests should find.
+    context = browser.new_context(reduced_motion="reduce")
+    tab = context.new_page()
+    tab.goto(f"{site}/{page}.html")
+    tab.wait_for_load_state("load")
     tab.evaluate("document.querySelector('#pst-skip-link a').focus(); window.scrollTo(0, 0)")
     unseen, names = [], set()
     for _ in range(60):
@@ -160,7 +164,6 @@ def test_the_keyboard_is_seen_wherever_it_is(page: str, visit: Visit) -> None:
         names.add(stop)
         if not outline:
             unseen.append(stop)
-    tab.evaluate("document.activeElement.blur()")
-    tab.wait_for_function("!document.querySelector('.tooltip')")
+    context.close()
     assert unseen == []
     assert any("primary-toggle" in each for each in names)
