@@ -59,8 +59,8 @@ html: $(VENV)/book
 	[ "$$key" = "$$(cat _build/executed 2>/dev/null)" ] || rm -rf _build/.jupyter_cache; \
 	mkdir -p _build/.jupyter_cache; echo "$$key" > _build/executed
 	$(JCACHE) notebook -p _build/.jupyter_cache add -r myst_nb_md book/*.md > /dev/null
-	OMP_NUM_THREADS=1 $(JCACHE) project -p _build/.jupyter_cache execute -e local-parallel -t 1800
-	$(BIN)/jupyter-book build . --all -W --keep-going -n
+	BNBOOK_PAGES=1 OMP_NUM_THREADS=1 $(JCACHE) project -p _build/.jupyter_cache execute -e local-parallel -t 1800
+	BNBOOK_PAGES=1 $(BIN)/jupyter-book build . --all -W --keep-going -n
 	@echo "Open $(HTML)/index.html, or run: make serve"
 
 notebooks: html  ## the pages as notebooks with outputs, in plain Markdown: what Colab and Kaggle open

@@ -5,7 +5,9 @@
 
 The output of one cell carries both lives. A page shows a real image, and sliders over frames that
 were drawn beforehand, moved by a few lines of plain script and nothing from the network. A running
-kernel shows the same controls as widgets, and then each move calls the drawing function.
+kernel shows the same controls as widgets, and then each move calls the drawing function: there
+nothing is drawn beforehand but the opening frame, so that nobody waits for what nobody looks at.
+`$BNBOOK_PAGES`, which the build of the book sets, asks for every frame.
 """
 
 from __future__ import annotations
@@ -13,14 +15,16 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from typing import Any
 from uuid import uuid4
 
 import ipywidgets as widgets
 
+from bnbook import environment
 from bnbook.figures import table
 from bnbook.figures.canvas import NARROW, only
 from bnbook.figures.figure import STYLE, Figure, data_uri, link
@@ -29,6 +33,9 @@ from bnbook.text import unknown
 
 LIMIT = 64
 """Most frames of one explorer: each is two images, and a page is read on a phone too."""
+
+PAGES = "BNBOOK_PAGES"
+"""The variable that asks for every frame: cells are run for pages that outlive their kernel."""
 
 INTERVAL = 600
 """Milliseconds between frames while playing."""
@@ -114,20 +121,35 @@ def explore(
 class Explorer:
     """A figure and its controls; it displays itself, live or as a page.
 
-    `frames` are those of the page, the last control moving fastest, drawn narrow: the picture has
-    its controls beside it, or under it on a phone.
+    Frames are drawn narrow, when they are asked for: the picture has its controls beside it, or
+    under it on a phone.
     """
 
     draw: Callable[..., Figure] = field(repr=False)
     title: str
     controls: Mapping[str, Control]
     play: str | None = None
-    frames: tuple[Figure, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        settings = product(*(control.values for control in self.controls.values()))
-        frames = [self._frame(dict(zip(self.controls, each, strict=True))) for each in settings]
-        object.__setattr__(self, "frames", tuple(frames))
+        # An error while drawing stops the cell: in any frame of a page, in the opening one live.
+        _ = self.frames if environment.switched_on(PAGES) else self.opening
+
+    @cached_property
+    def frames(self) -> tuple[Figure, ...]:
+        """The frames of the page, the last control moving fastest."""
+        start = {name: control.start for name, control in self.controls.items()}
+        return tuple(
+            self.opening if each == start else self._frame(each) for each in self._settings()
+        )
+
+    @cached_property
+    def opening(self) -> Figure:
+        """The frame that is seen first."""
+        return self._frame({name: control.start for name, control in self.controls.items()})
+
+    def _settings(self) -> Iterator[dict[str, Any]]:
+        for values in product(*(control.values for control in self.controls.values())):
+            yield dict(zip(self.controls, values, strict=True))
 
     def _frame(self, values: dict[str, Any]) -> Figure:
         """One drawing, checked."""
@@ -140,20 +162,11 @@ class Explorer:
         return Figure(small.light, small.dark, figure.alt, data=figure.data) if small else figure
 
     @property
-    def opening(self) -> Figure:
-        """The frame that is seen first."""
-        place = 0
-        for control in self.controls.values():
-            place = place * len(control.values) + control.opening
-        return self.frames[place]
-
-    @property
     def data(self) -> str:
         """The numbers of all frames as comma-separated values, the controls in front."""
-        settings = product(*(control.values for control in self.controls.values()))
         tables = [
-            table.under(dict(zip(self.controls, values, strict=True)), frame.data)
-            for values, frame in zip(settings, self.frames, strict=True)
+            table.under(values, frame.data)
+            for values, frame in zip(self._settings(), self.frames, strict=True)
         ]
         heads = {each.partition("\n")[0] for each in tables}
         if len(heads) != 1:
@@ -177,6 +190,16 @@ class Explorer:
             "it shows one setting.</p></noscript></div>"
             f'<script type="application/json">{_json(self._pack())}</script>'
             f"<script>{_SCRIPT.replace('NAME', json.dumps(name))}</script></div>"
+        )
+
+    def still(self) -> str:
+        """The opening frame as self-contained HTML, for where no kernel moves the controls."""
+        return (
+            f'<div class="bn-figure bn-explorer"><style>{STYLE}{_STYLE}</style>'
+            f'<div class="bn-view">{self.opening.pictures()}</div>'
+            f'<div class="bn-panel"><p class="bn-title">{html.escape(self.title)}</p>'
+            f"<p>The controls of this figure need a running kernel; the pages of the book have "
+            f"them without one.</p>{link(self.opening.data)}</div></div>"
         )
 
     def widget(self) -> widgets.Widget:
@@ -248,7 +271,8 @@ class Explorer:
         # Written out: a widget of ipywidgets 7, which Colab has, cannot be asked for it.
         view = {"version_major": 2, "version_minor": 0, "model_id": self.widget().model_id}
         words = f"{self.title}. {self.opening.alt}"
-        return {VIEW: view, "text/html": self.html(), "text/plain": words}
+        page = self.html() if environment.switched_on(PAGES) else self.still()
+        return {VIEW: view, "text/html": page, "text/plain": words}
 
 
 VIEW = "application/vnd.jupyter.widget-view+json"

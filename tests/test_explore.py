@@ -215,11 +215,31 @@ def test_only_the_control_to_play_has_a_button() -> None:
     assert "prefers-reduced-motion" in "".join(played.texts["style"])
 
 
-def test_one_output_carries_both_lives() -> None:
+def test_one_output_carries_both_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BNBOOK_PAGES", "1")
     bundle = explorer()._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert "bn-explorer" in bundle["text/html"]
+    assert len(frames(Page(bundle["text/html"]))["frames"]) == 6
     assert bundle["text/plain"] == "A & B. step 0 of batch"
+
+
+def test_a_kernel_draws_nothing_beforehand_but_the_opening_frame() -> None:
+    drawn = []
+
+    def noted(step: int) -> Figure:
+        drawn.append(step)
+        return draw(step)
+
+    made = explore(noted, title="A & B", step=Control([0, 1, 2], start=1))
+    bundle = made._repr_mimebundle_()
+    assert drawn == [1]
+    page = Page(bundle["text/html"])
+    assert decoded(page.found["img"][0]["src"]) == draw(1).light
+    assert "input" not in page.found
+    assert "need a running kernel" in bundle["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert len(made.frames) == 3
+    assert drawn == [1, 0, 2], "the opening frame is drawn once"
 
 
 def parts(root: widgets.Widget, kind: type) -> Iterator[Any]:
@@ -263,7 +283,8 @@ def test_an_error_while_drawing_live_is_shown_to_the_reader() -> None:
     assert "ValueError: no step &lt;2&gt;" in next(parts(live, widgets.HTML)).value
 
 
-def test_an_error_while_drawing_the_page_stops_the_cell() -> None:
+def test_an_error_while_drawing_the_page_stops_the_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BNBOOK_PAGES", "1")
     with pytest.raises(ZeroDivisionError):
         explore(lambda step: draw(1 // step), title="t", step=[1, 0])
 

@@ -5,7 +5,8 @@
   const macros = Object.fromEntries(
     Object.entries(given).map(([name, says]) => [`\\${name}`, Array.isArray(says) ? says[0] : says]),
   );
-  const SLICE = 8; // milliseconds of setting formulas between two looks at the reader
+  const SLICE = 40; // milliseconds of setting formulas between two looks at the reader
+  const known = new Map(); // what has been set, by its source: most symbols occur many times
   let waiting = [];
 
   function set(formula) {
@@ -13,15 +14,16 @@
     const tex = source.map((node) => node.data).join("").trim();
     const kind = tex.slice(0, 2);
     if (kind !== "\\(" && kind !== "\\[") return;
-    const place = document.createElement("span");
-    source[0].before(place);
+    if (!known.has(tex)) known.set(tex, rendered(tex.slice(2, -2), kind === "\\["));
+    source[0].before(known.get(tex).cloneNode(true));
     source.forEach((node) => node.remove());
-    katex.render(tex.slice(2, -2), place, {
-      displayMode: kind === "\\[",
-      macros: { ...macros },
-      throwOnError: false,
-      strict: "ignore",
-    });
+  }
+
+  function rendered(tex, displayMode) {
+    const place = document.createElement("span");
+    const options = { displayMode, macros: { ...macros }, throwOnError: false, strict: "ignore" };
+    katex.render(tex, place, options);
+    return place;
   }
 
   function done() {
@@ -44,6 +46,7 @@
     });
     waiting = formulas.filter((_, place) => !near[place]);
     formulas.filter((_, place) => near[place]).forEach(set);
+    document.documentElement.dataset.math = "in sight";
     later(go);
   }
 
