@@ -45,6 +45,7 @@ __all__ = [
     "Table",
     "across",
     "advise",
+    "anywhere",
     "bearing",
     "called",
     "changes",
@@ -233,6 +234,16 @@ def glue(which: str | Iterable[str], scale: str | None = None) -> None:
 
 def _chapters() -> list[chapters.Chapter[Claim]]:
     return chapters.read(sys.modules[__name__], "CLAIMS", Claim)
+
+
+def anywhere(record: xr.Dataset) -> dict[str, xr.Dataset]:
+    """A record, and every other that ships of its experiment, by what pages call their data."""
+    about = record.attrs
+    found = {called(about["scale"], about["data"]): record}
+    if about["scale"] != "smoke":
+        for scale, records in _shipped(about["experiment"], about["key"]).items():
+            found.update({called(scale, data): each for data, each in records.items() if data})
+    return found
 
 
 def _has(experiment: str, scale: str | None, asked: bool = False) -> bool:

@@ -62,6 +62,12 @@ BEARING = (
         "a border at which a good start is as fast",
     ),
     Bears(
+        "answer-20",
+        "for",
+        "The same where layers are convolutions.",
+        "convolutions, started well, that are as fast",
+    ),
+    Bears(
         "answer-7",
         "for",
         "The answer says that the gradient has to know of the statistics.",
@@ -74,10 +80,22 @@ BEARING = (
         "a border at which statistics taken for constants are as fast",
     ),
     Bears(
+        "answer-22",
+        "for",
+        "The same where layers are convolutions.",
+        "convolutions that are as fast with statistics taken for constants",
+    ),
+    Bears(
         "answer-4",
         "for",
         "The answer says that taking out what all examples share is a large part of the gain.",
         "a deep network in which centring alone keeps little",
+    ),
+    Bears(
+        "answer-21",
+        "for",
+        "The same where layers are convolutions.",
+        "convolutions in which centring alone keeps little",
     ),
     Bears(
         "jac-6",

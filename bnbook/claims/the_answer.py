@@ -14,7 +14,7 @@ SPEED = (
 )
 SPEED += "each arm at its own rate, chosen on other seeds by training examples put aside."
 TOLERANCE = "The highest of six learning rates, half a decade apart, at which a network ends with "
-TOLERANCE += "half of the test digits right."
+TOLERANCE += "half of the test examples right."
 
 CLAIMS = (
     Claim(
@@ -255,5 +255,75 @@ CLAIMS = (
         stratified_by="border",
         quantifier="all",
         note=SPEED,
+    ),
+    Claim(
+        id="answer-20",
+        says="In a network of convolutions, too, a good start is not enough.",
+        source="mishkin2016all, ioffe2015batch",
+        experiment="convolutional-dissection",
+        statistic=outcomes.alone(outcomes.faster("batch", "good start")),
+        unit="accuracy",
+        matters=MATTERS,
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-21",
+        says="In a network of convolutions, too, centring alone keeps more than half of what batch "
+        "normalization gains in speed.",
+        source="salimans2016weight",
+        experiment="convolutional-dissection",
+        statistic=outcomes.alone(outcomes.beyond_half("mean only")),
+        unit="accuracy",
+        matters=0.0,
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-22",
+        says="In a network of convolutions, too, the gradient must flow through the batch's "
+        "statistics.",
+        source="ioffe2015batch",
+        experiment="convolutional-dissection",
+        statistic=outcomes.alone(outcomes.faster("batch", "no gradient")),
+        unit="accuracy",
+        matters=MATTERS,
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-23",
+        says="A network of convolutions needs neither γ and β nor the noise of the batch for its "
+        "speed.",
+        source="frankle2021training, luo2019towards",
+        experiment="convolutional-dissection",
+        statistic=outcomes.each_faster(("no affine", "no noise"), "batch"),
+        unit="accuracy",
+        matters=MATTERS,
+        kind="at-least",
+        stratified_by="part",
+        quantifier="all",
+        note=SPEED + " One arm lacks γ and β, the other the noise; no arm lacks both.",
+    ),
+    Claim(
+        id="answer-24",
+        says="Stable distributions do not matter to a network of convolutions: batch normalization "
+        "with changing noise behind it is as fast.",
+        source="santurkar2018how",
+        experiment="convolutional-dissection",
+        statistic=outcomes.alone(outcomes.faster("unstable", "batch")),
+        unit="accuracy",
+        matters=MATTERS,
+        kind="at-least",
+        note=SPEED,
+    ),
+    Claim(
+        id="answer-25",
+        says="In a network of convolutions, too, batch normalization bears higher learning rates "
+        "than clipped gradients do.",
+        source="bjorck2018understanding",
+        experiment="convolutional-dissection",
+        statistic=outcomes.alone(outcomes.more_tolerant("batch", "clipped")),
+        unit="decades",
+        matters=HALF_DECADE,
+        centre="median",
+        note=TOLERANCE + " The gradient's norm is clipped at 1.",
     ),
 )

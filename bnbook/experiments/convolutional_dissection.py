@@ -20,6 +20,10 @@ NETWORK = "6 convolutions"
 CONVOLUTIONS = VGG(((8, 2), (16, 2), (32, 2)))  # of three-rates and of the borders
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # half a decade below those of the dense networks
 
+JUDGED = ("none", "batch", "good start", "mean only", "no affine", "no gradient", "no noise")
+JUDGED += ("unstable", "clipped")
+"""The arms of which there are claims."""
+
 
 def network(arm: Factors) -> Spec:
     """The network of an arm, with its normaliser."""
@@ -72,7 +76,7 @@ def measure(study: Study, arm: Factors, seeds: tuple[int, ...], device: str = "c
 def plan(scale: str) -> Comparison:
     """Fifteen arms of six convolutions; natural images in the lab, for twice as long."""
     study, seeds, parts = {
-        "smoke": (Study("mnist-5k", (1, 2), (0.1, 1.0), (100,), judges=50), 2, tuple(PARTS)[:4]),
+        "smoke": (Study("mnist-5k", (1, 2), (0.1, 1.0), (100,), judges=50), 2, JUDGED),
         "book": (Study("mnist-5k", (4, 8, 16, 32, 64, 128), RATES, (100, 101)), 8, tuple(PARTS)),
         "lab": (Study(NATURAL, (8, 16, 32, 64, 128, 256), RATES, (100, 101)), 8, tuple(PARTS)),
         "paper": (

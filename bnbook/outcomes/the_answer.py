@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -106,6 +106,25 @@ def above_middle(speed: xr.DataArray, part: str) -> xr.DataArray:
     """`speed` (…, part, seed) of a part above the middle between none and batch."""
     middle = speed.sel(part=[FLOOR, CEILING]).mean("part", skipna=False)
     return speed.sel(part=part, drop=True) - middle
+
+
+def alone(statistic: Statistic) -> Statistic:
+    """A statistic (network, seed) of a record that has one network, (seed,)."""
+
+    def of_one(record: xr.Dataset) -> xr.DataArray:
+        return statistic(record).squeeze("network", drop=True)
+
+    return of_one
+
+
+def each_faster(parts: Sequence[str], other: str) -> Statistic:
+    """How much faster each part is than another in a record of one network, (part, seed)."""
+
+    def statistic(record: xr.Dataset) -> xr.DataArray:
+        speed = studied(record)["speed"].squeeze("network", drop=True)
+        return speed.sel(part=list(parts)) - speed.sel(part=other, drop=True)
+
+    return statistic
 
 
 def together(record: xr.Dataset) -> xr.DataArray:
