@@ -20,8 +20,10 @@ NETWORK = "6 convolutions"
 CONVOLUTIONS = VGG(((8, 2), (16, 2), (32, 2)))  # of three-rates and of the borders
 RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # half a decade below those of the dense networks
 
-JUDGED = ("none", "batch", "good start", "mean only", "no affine", "no gradient", "no noise")
-JUDGED += ("unstable", "clipped")
+JUDGED = (
+    *("none", "batch", "good start", "mean only", "no affine", "no gradient", "no noise"),
+    *("unstable", "clipped"),
+)
 """The arms of which there are claims."""
 
 

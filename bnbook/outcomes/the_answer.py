@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -177,9 +177,12 @@ def share_of(outcome: xr.DataArray, part: str) -> tuple[float, float, float, int
     return share.estimate, share.low, share.high, share.n
 
 
-def of_network(record: xr.Dataset, network: str) -> xr.Dataset:
-    """The table of `kept` for one network, without the arms that were not tried in it."""
-    here = kept(record).sel(network=network, drop=True)
+def of_network(record: xr.Dataset, network: str | None = None) -> xr.Dataset:
+    """The table of `kept` for one network, without the arms that were not tried in it.
+
+    None is the first network, of a record that may have no other.
+    """
+    here = kept(record).sel(network=network or networks(record)[0], drop=True)
     return here.isel(part=np.flatnonzero((here["n"] > 0).any("outcome")))
 
 
@@ -211,6 +214,14 @@ def answer(record: xr.Dataset, network: str, outcome: str = "speed") -> str:
 def answers(record: xr.Dataset, outcome: str = "speed") -> dict[str, str]:
     """`answer` for every network of the record."""
     return {name: answer(record, name, outcome) for name in networks(record)}
+
+
+def answers_on(records: Mapping[str, xr.Dataset], outcome: str = "speed") -> str:
+    """`answer` for records of one network on several data sets, a paragraph each."""
+    return "\n\n".join(
+        f"**On {name}.** {answer(record, networks(record)[0], outcome)}"
+        for name, record in records.items()
+    )
 
 
 def networks(record: xr.Dataset) -> list[str]:
