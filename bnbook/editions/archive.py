@@ -15,7 +15,7 @@ MANIFEST = "MANIFEST.sha256"
 READ = """\
 This is the whole book, for a machine without a network.
 
-Open html/index.html in a browser; html/notebooks has the chapters as notebooks. To check that
+Open html/index.html in a browser; html/_sources/book has the chapters as notebooks. To check that
 nothing was lost or changed:
 
     sha256sum --check MANIFEST.sha256
@@ -23,12 +23,17 @@ nothing was lost or changed:
 
 
 def write(target: Path) -> Path:
-    """Pack pages, notebooks and the manifest into `target`."""
+    """Pack pages, notebooks and the manifest into `target`.
+
+    A page's download is its notebook; the folder that has all of them again, for Colab and Kaggle,
+    stays out.
+    """
     folder = pages.html()
     files = {"README.txt": READ.encode()}
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            files[f"html/{path.relative_to(folder).as_posix()}"] = path.read_bytes()
+        name = path.relative_to(folder)
+        if path.is_file() and name.parts[0] != "notebooks":
+            files[f"html/{name.as_posix()}"] = path.read_bytes()
     lines = [f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in files.items()]
     files[MANIFEST] = ("\n".join(lines) + "\n").encode()
     target.parent.mkdir(parents=True, exist_ok=True)

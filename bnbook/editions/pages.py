@@ -24,7 +24,7 @@ _STILL = """async () => {
     const text = document.querySelector('article').cloneNode(true);
     const gone = '.headerlink, .copybtn, script, style, noscript, button, form, datalist, '
         + '.bn-data, .bn-controls, .bn-playground, .bn-filters, .bn-downloads, .toggle-button, '
-        + 'template, .bn-dark, source, .solution, .sd-tab-set > input';
+        + 'template, .bn-dark, source, .solution, .bn-progress, .sd-tab-set > input';
     text.querySelectorAll('.bn-playground[data-small]').forEach(each => {
         each.closest('section').remove();
     });

@@ -56,6 +56,18 @@ def test_every_file_of_the_archive_has_its_checksum(site: Path, tmp_path: Path) 
             assert hashlib.sha256(found.read(f"book/{name}")).hexdigest() == digest
 
 
+def test_the_archive_has_each_notebook_once_as_the_download_of_its_page(
+    site: Path, tmp_path: Path
+) -> None:
+    for name in ("_sources/book/bn-math.ipynb", "notebooks/bn-math.ipynb"):
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text("{}", encoding="utf-8")
+    with zipfile.ZipFile(archive.write(tmp_path / "book.zip")) as found:
+        notebooks = [name for name in found.namelist() if name.endswith(".ipynb")]
+        assert notebooks == ["book/html/_sources/book/bn-math.ipynb"]
+        assert "html/_sources/book has the chapters" in found.read("book/README.txt").decode()
+
+
 def test_equal_pages_make_equal_archives(site: Path, tmp_path: Path) -> None:
     first = archive.write(tmp_path / "book.zip").read_bytes()
     assert archive.write(tmp_path / "book.zip").read_bytes() == first

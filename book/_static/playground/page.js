@@ -156,7 +156,7 @@ class BnPlayground {
   buildViews() {
     this.headings = {};
     const view = (name, kind, title = "") => {
-      this.canvases[name] = bnMake("canvas", { role: "img" });
+      this.canvases[name] = bnMake("canvas", { role: "img", "aria-label": `${title || "Picture"}: not drawn yet` });
       this.headings[name] = bnMake("figcaption", {}, title);
       const parts = [this.headings[name], this.canvases[name]];
       return bnMake("figure", { class: `bn-pg-view bn-pg-${kind}` }, ...parts);
