@@ -116,6 +116,7 @@ def remeasure(say: Callable[[str], object] = print) -> list[tuple[str, str, str]
     """Train everything anew, apart from all that is stored; claims whose verdict is another.
 
     Each is (claim, published verdict, verdict here). Claims are weighed one by one, here and there.
+    At the end it says what each experiment took, the longest first.
     """
     scale = environment.scale()
     fresh = Store(environment.records().parent / "remeasured")
@@ -139,6 +140,10 @@ def remeasure(say: Callable[[str], object] = print) -> list[tuple[str, str, str]
                 f"here {here.verdict}, {here.effect}"
             )
     say(f"{compared - len(differ)} of {compared} verdicts are those published")
+    took = {name: float(record.attrs["compute_time_s"]) for name, record in now.items()}
+    for name in sorted(took, key=lambda name: -took[name]):
+        say(f"{took[name]:7.0f} core-seconds  {name}")
+    say(f"{sum(took.values()):7.0f} core-seconds in all")
     return differ
 
 

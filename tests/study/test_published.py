@@ -216,7 +216,9 @@ def test_measuring_anew_names_the_claims_whose_verdict_is_another(
     differ = publishing.remeasure(said.append)
     assert {claim for claim, *_ in differ} <= set(known)
     assert differ
-    assert said[-1] == f"{len(known) - len(differ)} of {len(known)} verdicts are those published"
+    assert f"{len(known) - len(differ)} of {len(known)} verdicts are those published" in said
+    assert said[-2].split(maxsplit=2)[1:] == ["core-seconds", NAME]
+    assert said[-2].split()[0] == said[-1].split()[0] != "0"
 
 
 def test_what_ships_already_is_not_published_again(
