@@ -20,7 +20,7 @@ from bnbook import probes
 from bnbook.data.vision import torchvision_datasets
 
 EXAMPLES, TESTS, PIXELS, BATCH, CLASSES = 512, 128, 64, 32, 10
-LIMIT = 300
+LIMIT = 1_800
 
 
 def measured(name: str) -> None:

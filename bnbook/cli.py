@@ -154,6 +154,7 @@ def list_experiments(as_json: Json = False) -> None:
 @reporting()
 def run_experiments(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...")] = None,
+    *,
     every: Annotated[bool, typer.Option("--all", help="Run every experiment.")] = False,
     scale: ScaleOption = None,
     seeds: SeedsOption = None,
