@@ -155,6 +155,18 @@ CLAIMS = (
         controls=("independent",),
         note="Batches of 32 frames: of any films, or of four films with eight frames each.",
     ),
+    Claim(
+        id="batch-12",
+        says="Under Adam, too, batch normalization ends less accurate at batches of 2 than at "
+        "batches of 32.",
+        source="chang2017why",
+        experiment="batch-sizes-adam",
+        statistic=outcomes.lost_under_adam,
+        unit="accuracy",
+        matters=MATTERS,
+        note="Test accuracy by running statistics, after equally many examples, each arm at its "
+        "own rate, chosen on other seeds by examples put aside.",
+    ),
 )
 
 ADVICE = (

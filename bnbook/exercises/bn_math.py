@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
+from scipy.integrate import quad
 from torch import Tensor
 
 from bnbook.exercises import (
@@ -136,6 +137,27 @@ def convolutional() -> Iterator[Case]:
             )
         },
     )
+
+
+def derivative_of_root() -> Iterator[Case]:
+    """By what an entry of dΣ between two eigenvectors enters that of Σ^(−½): an integral of it.
+
+    Σ^(−½) = (2/π)∫(Σ + u²)⁻¹du, and d(Σ + u²)⁻¹ = −(Σ + u²)⁻¹dΣ(Σ + u²)⁻¹.
+    """
+    for a, b in ((1.0, 9.0), (4.0, 4.0), (0.5, 0.5 + 1e-13)):
+        area, _ = quad(lambda u, a=a, b=b: 1 / ((a + u**2) * (b + u**2)), 0, math.inf)
+        expected = -2 / math.pi * area
+        yield Case(
+            (a, b),
+            expected,
+            f"for eigenvalues {a:g} and {b:g} the factor is another one",
+            {
+                "the sign is the wrong one: does a root of the inverse grow with Σ?": -expected,
+                "that is twice as much: for equal eigenvalues it is the derivative of λ^(−½)": (
+                    2 * expected
+                ),
+            },
+        )
 
 
 def jacobian() -> Iterator[Case]:
@@ -376,5 +398,21 @@ EXERCISES = (
         wrong=lambda z, eps: (z - z.mean(0)) / torch.sqrt(z.var(0, correction=0) + eps),
         difficulty="project",
         minutes=60,
+    ),
+    Exercise(
+        id="ex-math-12",
+        answer=Function(
+            "a function of two positive numbers a and b that returns a number",
+            derivative_of_root,
+        ),
+        hints=(
+            "Multiply out the difference of the two inverse roots over the difference of the "
+            "eigenvalues: a − b is a product of a sum and a difference of roots.",
+            "One factor cancels. What is left has no difference in it, so that it serves for "
+            "a = b as well; compare it there with the derivative of one inverse root.",
+        ),
+        wrong=lambda a, b: 1 / (a - b) if a != b else 0.0,
+        difficulty="challenge",
+        minutes=15,
     ),
 )

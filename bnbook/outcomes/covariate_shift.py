@@ -10,6 +10,7 @@ from bnbook.outcomes.arms import chance, stacked, unfold
 from bnbook.stats import final, log_ratio, paired
 
 SHIFT = 1.5  # where the two claims about cats are judged, in σ; the chapter shows all
+MOVE = 1.0  # where a rule that moves is judged, in σ of the ears; the chapter shows all
 FIRST, LAST = 0, 2  # hidden layers
 
 
@@ -24,6 +25,63 @@ def won_back(record: xr.Dataset) -> xr.DataArray:
     return paired(
         record.accuracy.sel(shift=SHIFT, domain="target", drop=True), "weighted", "source"
     )
+
+
+def left_by_weights(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy at the target of the fit to it minus that of the weighted fit, by what shifts."""
+    parts = {
+        "the rule": {"inputs": "inputs stay", "move": MOVE},
+        "the rule and the inputs": {"inputs": "inputs shift", "move": MOVE},
+        "the inputs alone": {"inputs": "inputs shift", "move": 0.0},
+    }
+    behind = paired(record.accuracy, "target", "weighted")
+    return stacked({name: behind.sel(at, drop=True) for name, at in parts.items()}, "shifts")
+
+
+def speed_from(record: xr.Dataset) -> xr.DataArray:
+    """Speed of `input-scale` (inputs, norm, seed): test accuracy averaged over the looks.
+
+    They are evenly spaced in the logarithm of the step, so that it rewards speed.
+    """
+    return unfold(record.accuracy, "inputs", "norm").mean("step")
+
+
+def learning_from(record: xr.Dataset) -> xr.Dataset:
+    """Test accuracy of `input-scale` by inputs, as "arm", norm, step and seed."""
+    found = unfold(record[["accuracy"]], "inputs", "norm")
+    return found.rename(inputs="arm")
+
+
+def lost_off_centre(record: xr.Dataset) -> xr.DataArray:
+    """Speed from standardised inputs minus that from inputs off centre, by norm."""
+    speed = speed_from(record)
+    return speed.sel(inputs="standardised", drop=True) - speed.sel(inputs="off centre", drop=True)
+
+
+def slower_off_centre(record: xr.Dataset) -> xr.DataArray:
+    """`lost_off_centre` without BN."""
+    return lost_off_centre(record).sel(norm="none", drop=True)
+
+
+def spared_off_centre(record: xr.Dataset) -> xr.DataArray:
+    """`lost_off_centre` without BN minus that with it."""
+    lost = lost_off_centre(record)
+    return lost.sel(norm="none", drop=True) - lost.sel(norm="batch", drop=True)
+
+
+def cloud_motion(record: xr.Dataset) -> xr.Dataset:
+    """Motion of the cloud of `two-units` (arm, seed, step, quantity) from one look to the next.
+
+    The step of its centre, in spreads of the look before, and the change of the correlation of
+    the two units, without its sign.
+    """
+    turned = abs(record.correlation.diff("step"))
+    parts = {
+        "step of the centre, in spreads": record.centre_step.isel(step=slice(1, None)),
+        "change of the correlation": turned,
+    }
+    motion = stacked(parts, "quantity").assign_attrs(units="1", long_name="since the look before")
+    return motion.to_dataset(name="motion")
 
 
 def less_drift(record: xr.Dataset) -> xr.DataArray:

@@ -68,6 +68,19 @@ def degradation(record: xr.Dataset) -> xr.DataArray:
     return stacked(parts, "comparison")
 
 
+def under_adam(record: xr.Dataset) -> xr.DataArray:
+    """Test accuracy of `batch-sizes-adam` (arm, m, seed), each arm at its tuned rate."""
+    found = unfold(record.accuracy, "norm", "m").rename(norm="arm")
+    found["m"].attrs["long_name"] = "batch size m"
+    return found
+
+
+def lost_under_adam(record: xr.Dataset) -> xr.DataArray:
+    """How much more accurate BN ends under Adam at m = 32 than at m = 2."""
+    accuracy = under_adam(record).sel(arm="batch", drop=True)
+    return accuracy.sel(m=USUAL, drop=True) - accuracy.sel(m=SMALL, drop=True)
+
+
 def weight_std(record: xr.Dataset) -> xr.DataArray:
     """How much less Weight Standardization loses than BN, and by how much it is behind at most."""
     accuracy = best(record)

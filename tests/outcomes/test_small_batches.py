@@ -6,8 +6,17 @@ import numpy as np
 import xarray as xr
 
 from bnbook import experiments
+from bnbook.factors import crossed, names_of
 from bnbook.outcomes.arms import at_choice_of_others
-from bnbook.outcomes.small_batches import by_size, films, in_use, loss_parts, unfair
+from bnbook.outcomes.small_batches import (
+    by_size,
+    films,
+    in_use,
+    loss_parts,
+    lost_under_adam,
+    under_adam,
+    unfair,
+)
 
 
 def test_a_seed_takes_the_rate_that_is_best_for_the_other_seeds() -> None:
@@ -59,3 +68,19 @@ def test_two_more_ways_to_use_a_network_stand_beside_the_four_networks() -> None
     at = {"kind": "contrast", "level": 3, "pseudo_count": 16.0}
     expected = record.adapted.sel(at | {"arm": "batch", "examples": 64})
     np.testing.assert_array_equal(found.sel(at | {"arm": "adapted (batch)"}), expected)
+
+
+def test_what_bn_loses_under_adam_is_read_at_two_and_at_thirty_two() -> None:
+    arms = crossed(norm=("none", "batch"), m=(2, 8, 32))
+    accuracy = np.array([[0.9, 0.9], [0.9, 0.9], [0.8, 0.8], [0.3, 0.4], [0.6, 0.6], [0.7, 0.9]])
+    record = xr.Dataset(
+        {"accuracy": (("arm", "seed"), accuracy)},
+        {
+            "arm": list(names_of(arms)),
+            "norm": ("arm", [arm["norm"] for arm in arms]),
+            "m": ("arm", [arm["m"] for arm in arms]),
+            "seed": [0, 1],
+        },
+    )
+    np.testing.assert_allclose(lost_under_adam(record), [0.4, 0.5])
+    np.testing.assert_allclose(under_adam(record).sel(arm="none", m=32), [0.8, 0.8])
