@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import torch
 import xarray as xr
 from torch import Tensor
+from torch.func import vmap
 
 from bnbook import data, norms
 from bnbook.data import Dataset
 from bnbook.factors import Factors, crossed
-from bnbook.nets import MLP, Trace
+from bnbook.nets import MLP, Layer
 from bnbook.nets.mlp import MultilayerPerceptron
 from bnbook.study import Comparison, Experiment, draws
 from bnbook.train import descend
@@ -87,20 +88,25 @@ def noise(
     generator: torch.Generator,
 ) -> Tensor:
     """Variance (place,) over companies of m − 1 from the pool; the same ones for each example."""
+    lowest, *higher = (layer for layer in net.layers if isinstance(layer, Layer))
+    own, theirs = (lowest.linear(x.flatten(1)) for x in (examples, pool))  # which know no company
+
+    def up(z: Tensor) -> tuple[Tensor, Tensor]:
+        """Behind the first BN, and at the end, of the first of a batch."""
+        first = lowest.norm(z)
+        h = lowest.activation(first)
+        for layer in higher:
+            h = layer.activation(layer.norm(layer.linear(h)))
+        return first[0], net.head(h[:1])[0]
+
     seen: list[list[Tensor]] = [[] for _ in PLACES]
     with norms.using(net, "batch"):
         for _ in range(companies):
-            others = pool[torch.randint(len(pool), (m - 1,), generator=generator)]
-            traces = [net(torch.cat([x[None], others]), trace=True) for x in examples]
-            for place, kept in zip(seen, zip(*map(_first, traces), strict=True), strict=True):
-                place.append(torch.stack(kept))
+            chosen = theirs[torch.randint(len(pool), (m - 1,), generator=generator)]
+            batches = torch.cat([own[:, None], chosen.expand(len(own), -1, -1)], dim=1)
+            for place, found in zip(seen, vmap(up)(batches), strict=True):
+                place.append(found)
     return torch.stack([torch.stack(place).double().var(0).mean() for place in seen])
-
-
-def _first(trace: Trace) -> tuple[Tensor, Tensor]:
-    """What the first example of a batch has behind the first BN, and its logits."""
-    assert trace.logits is not None
-    return trace.inputs[0][0], trace.logits[0]
 
 
 def plan(scale: str) -> Comparison:
