@@ -377,4 +377,29 @@ EXERCISES: tuple[Exercise, ...] = (
         difficulty="project",
         minutes=30,
     ),
+    Exercise(
+        id="ex-help-13",
+        answer=Numeric(
+            (450 / 1.6 / 180, 0.8),
+            "a run's time is its steps times the time of each",
+            {
+                "the first is the ratio of steps: with BN each of them takes longer": (2.5, 0.8),
+                "the first multiplies by the price of a step where it should divide": (4.0, 0.8),
+                "the first is the time with BN over that without": (180 * 1.6 / 450, 0.8),
+                "in the second both races last: how many steps has each in that time?": (
+                    450 / 1.6 / 180,
+                    1.25,
+                ),
+            },
+            names=("times longer", "epochs"),
+            expects="a pair of numbers",
+        ),
+        hints=(
+            "Let a step without BN take 1. How long are both races?",
+            "An epoch has as many steps as batches of 60 fit into the training examples.",
+        ),
+        wrong=(2.5, 0.8),
+        difficulty="warm-up",
+        minutes=5,
+    ),
 )

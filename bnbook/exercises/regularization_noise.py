@@ -296,4 +296,22 @@ EXERCISES = (
         difficulty="project",
         minutes=60,
     ),
+    Exercise(
+        id="ex-noise-12",
+        answer=Numeric(
+            0.4 / math.sqrt(8),
+            "the variance goes as one over the size of the batch",
+            {
+                "that is what becomes of a variance; a standard deviation is its root": 0.4 / 8,
+                "more examples make less noise": 0.4 * math.sqrt(8),
+            },
+        ),
+        hints=(
+            "By which factor does the batch grow, and what does the variance do then?",
+            "A standard deviation falls by the root of the factor by which the variance falls.",
+        ),
+        wrong=0.05,
+        difficulty="warm-up",
+        minutes=3,
+    ),
 )

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bnbook import data
+from bnbook.experiments.first_race import BATCH_SIZE
 from bnbook.experiments.multiplied_rates import MULTIPLES, PLAIN, SETTINGS
 from bnbook.experiments.saturating_depth import CORRECTED
 from bnbook.outcomes.arms import (
@@ -351,3 +353,74 @@ def plain_rates(record: xr.Dataset) -> dict[str, float]:
     """The plain network's best learning rate in `multiplied-rates`, by activation."""
     rates = record["rate"].sel(setting=PLAIN).isel(seed=0)
     return {str(name): float(f"{float(rates.sel(arm=name)):g}") for name in rates["arm"].values}
+
+
+def epochs(record: xr.Dataset) -> xr.Dataset:
+    """Test accuracy of `first-race` (arm, init, choice, seed, epoch): times through its examples.
+
+    These are what is left of a split when a fifth of the pool has been put aside for tuning.
+    """
+    examples = len(data.load(record.data).apart()[0].train)
+    accuracy = held_out(races(record)).assign_attrs(units="1", long_name="test accuracy")
+    at = [float(step) * BATCH_SIZE / examples for step in record.step.values]
+    found = accuracy.rename(step="epoch").assign_coords(epoch=at)
+    found.epoch.attrs["long_name"] = "epochs"
+    nobody = xr.full_like(found.isel(epoch=0, drop=True), np.nan)
+    return xr.Dataset({"accuracy": found, "diverged_at": nobody})
+
+
+def digit_areas(record: xr.Dataset) -> xr.DataArray:
+    """Area under the ROC curve of each class of `digit-roc` at the end, with BN minus without."""
+    gain = paired(record.class_auc.isel(step=-1, drop=True), "batch", "none")
+    return gain.assign_coords({"class": list(class_names(record))})
+
+
+def clocked(record: xr.Dataset) -> xr.Dataset:
+    """`race-by-clock` with dimensions choice and, as "arm", norm."""
+    return unfold(record[["accuracy", "step_time"]], "choice", "norm").rename(norm="arm")
+
+
+def less_time(record: xr.Dataset) -> xr.DataArray:
+    """Log ratio of the training time to the target, none over BN; and the same in steps.
+
+    The time is the number of steps times the median time of a step of that arm, in that seed.
+    """
+    found = clocked(record)
+    goal = SHARE * float(found.accuracy.isel(step=-1).mean("seed").max())
+    steps = log_ratio(steps_to(found.accuracy, goal), "none", "batch")
+    parts = {"in time": steps + log_ratio(found.step_time, "none", "batch"), "in steps": steps}
+    return stacked(
+        {
+            f"{choice} rate, {words}": values.sel(choice=choice, drop=True)
+            for words, values in parts.items()
+            for choice in found.choice.values
+        },
+        "race",
+    )
+
+
+CLOCK_LOOKS = 24
+"""Moments at which the figure of the race by the clock shows accuracies."""
+
+
+def by_clock(record: xr.Dataset) -> xr.Dataset:
+    """Test accuracy (choice, arm, seed, seconds) of `race-by-clock`, as curves take it.
+
+    Between two looks the accuracy is taken as straight in time; NaN after the end of a run.
+    """
+    found = clocked(record)
+    spent = (found.step * found.step_time / 1e3).transpose(*found.accuracy.dims)
+    first = float(spent.isel(step=1).min())
+    moments = np.geomspace(first, float(spent.max()), CLOCK_LOOKS)
+    accuracy = xr.apply_ufunc(
+        lambda at, path: np.interp(moments, at, path, right=np.nan),
+        spent,
+        found.accuracy,
+        input_core_dims=[["step"], ["step"]],
+        output_core_dims=[["seconds"]],
+        vectorize=True,
+    ).assign_coords(seconds=moments)
+    accuracy.attrs = {"units": "1", "long_name": "test accuracy"}
+    accuracy.seconds.attrs = {"units": "s", "long_name": "training time"}
+    nobody = xr.full_like(accuracy.isel(seconds=0, drop=True), np.nan)
+    return xr.Dataset({"accuracy": accuracy, "diverged_at": nobody})

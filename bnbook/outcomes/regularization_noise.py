@@ -250,3 +250,140 @@ def decay_beyond_rate(record: xr.Dataset) -> xr.DataArray:
         "every parameter": ("batch, matched to everywhere", "batch, decay everywhere"),
     }
     return stacked({name: paired(loss, *arms) for name, arms in parts.items()}, "decays")
+
+
+def narrower_gap(record: xr.Dataset) -> xr.DataArray:
+    """Gap without BN minus gap with it, at one training accuracy, by network of `activations`."""
+    accuracy = _as_used(record)
+    parts = {
+        f"{activation}, {optimizer}": at_one_training_accuracy(
+            accuracy.sel(activation=activation, optimizer=optimizer), "none", "batch"
+        )
+        for activation in accuracy.activation.values
+        for optimizer in accuracy.optimizer.values
+    }
+    return stacked(parts, "network")
+
+
+def at_one_training_accuracy(accuracy: xr.DataArray, one: str, other: str) -> xr.DataArray:
+    """Gap of arm `one` minus that of `other`, (seed,), where both are as accurate in training.
+
+    `accuracy` (arm, seed, step, split). The training accuracy is the lower of the two highest, so
+    that both have come to it; between looks the test accuracy is straight over it.
+    """
+    found = []
+    for seed in accuracy.seed.values:
+        paths = [_rise(accuracy.sel(arm=arm, seed=seed)) for arm in (one, other)]
+        if not all(len(train) for train, _ in paths):
+            found.append(math.nan)
+            continue
+        at = min(float(train[-1]) for train, _ in paths)
+        here, there = (at - float(np.interp(at, *path)) for path in paths)
+        found.append(here - there)
+    return xr.DataArray(found, {"seed": accuracy.seed.values}, "seed")
+
+
+def _rise(accuracy: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+    """Training and test accuracy at the looks at which the first is higher than ever before."""
+    train, test = (accuracy.sel(split=split).values for split in ("train", "test"))
+    train, test = train[np.isfinite(train)], test[np.isfinite(train)]
+    before = np.append(-np.inf, np.maximum.accumulate(train)[:-1])
+    return train[train > before], test[train > before]
+
+
+def _as_used(record: xr.Dataset) -> xr.DataArray:
+    """Accuracy (activation, optimizer, arm, seed, step, split) by running statistics."""
+    accuracy = record.accuracy.sel(statistics="population", drop=True)
+    return unfold(accuracy, "activation", "optimizer", "norm").rename(norm="arm")
+
+
+ACCURACIES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99)
+"""Training accuracies at which the figure shows the gap."""
+
+
+def gaps_along_training(record: xr.Dataset) -> xr.Dataset:
+    """Training minus test accuracy where `activations` first come to each of `ACCURACIES`.
+
+    (activation, optimizer, arm, seed, training_accuracy), as curves take it; NaN where a run does
+    not come to it, or starts above it.
+    """
+
+    def at(path: np.ndarray) -> np.ndarray:
+        looks = {"step": np.arange(len(path)), "split": ["train", "test"]}
+        train, test = _rise(xr.DataArray(path, looks, ("step", "split")))
+        if not len(train):
+            return np.full(len(ACCURACIES), math.nan)
+        return np.array(ACCURACIES) - np.interp(
+            ACCURACIES, train, test, left=math.nan, right=math.nan
+        )
+
+    gap = xr.apply_ufunc(
+        at,
+        _as_used(record).sel(split=["train", "test"]),
+        input_core_dims=[["step", "split"]],
+        output_core_dims=[["training_accuracy"]],
+        vectorize=True,
+    ).assign_coords(training_accuracy=list(ACCURACIES))
+    gap.attrs = {"units": "1", "long_name": "training minus test accuracy"}
+    gap.training_accuracy.attrs = {"units": "1", "long_name": "training accuracy"}
+    nobody = xr.full_like(gap.isel(training_accuracy=0, drop=True), math.nan)
+    return xr.Dataset({"gap": gap, "diverged_at": nobody})
+
+
+def _few(record: xr.Dataset) -> xr.DataArray:
+    """Test loss of `decay-and-dropout`, (norm, beside, seed)."""
+    return unfold(record.loss.sel(split="test", drop=True), "norm", "beside")
+
+
+def dropout_beside(record: xr.Dataset) -> xr.DataArray:
+    """Test loss without dropout minus that with it, by what else there is; of BN, then without."""
+    loss = _few(record)
+    gain = {
+        "no decay": loss.sel(beside="alone", drop=True) - loss.sel(beside="dropout", drop=True),
+        "with decay": loss.sel(beside="decay", drop=True) - loss.sel(beside="both", drop=True),
+    }
+    parts = {name: each.sel(norm="batch", drop=True) for name, each in gain.items()}
+    without = {f"without BN, {k}": each.sel(norm="none", drop=True) for k, each in gain.items()}
+    return stacked(parts | without, "beside")
+
+
+def less_need_for_decay(record: xr.Dataset) -> xr.DataArray:
+    """What decay takes from the test loss without BN, minus what it takes from it with BN."""
+    loss = _few(record)
+    gain = {
+        "no dropout": loss.sel(beside="alone", drop=True) - loss.sel(beside="decay", drop=True),
+        "with dropout": loss.sel(beside="dropout", drop=True) - loss.sel(beside="both", drop=True),
+    }
+    return stacked(
+        {name: paired(each.rename(norm="arm"), "none", "batch") for name, each in gain.items()},
+        "beside",
+    )
+
+
+def eighth(record: xr.Dataset) -> xr.DataArray:
+    """log(variance over the company at 64 / at 512) − log 8, by network; logits, then units."""
+    noise = np.log(record.noise)
+    beyond = noise.sel(m=64, drop=True) - noise.sel(m=512, drop=True) - math.log(512 / 64)
+    places = {"logits": "", "first layer": ", first layer"}
+    return stacked(
+        {
+            f"{name}{words}": beyond.sel(arm=name, place=place, drop=True)
+            for place, words in places.items()
+            for name in record.arm.values
+        },
+        "network",
+    )
+
+
+LAW = "law, 64/m"
+
+
+def against_64(record: xr.Dataset) -> xr.Dataset:
+    """Variance over the company in units of that at 64, (arm, place, seed, m), and its law."""
+    noise = record.noise / record.noise.sel(m=64, drop=True)
+    noise = noise.reset_coords(drop=True)
+    law = xr.ones_like(noise.isel(arm=0, drop=True)) * (64 / noise.m)
+    both = xr.concat([noise, law.expand_dims(arm=[LAW])], "arm")
+    both.attrs = {"units": "1", "long_name": "variance over the company, against m = 64"}
+    nobody = xr.full_like(both.isel(m=0, drop=True), math.nan)
+    return xr.Dataset({"noise": both, "diverged_at": nobody})

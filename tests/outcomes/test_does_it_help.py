@@ -189,3 +189,87 @@ def test_accuracy_at_multiples_and_the_plain_rate() -> None:
     assert outcomes.plain_rates(record) == {"relu": 0.1, "sigmoid": 0.1}
     drawn = figures.curves(outcomes.multiples(record), "accuracy", panels="activation")
     assert "sigmoid" in drawn.alt
+
+
+def test_epochs_are_times_through_the_examples_that_tuning_left() -> None:
+    arms = crossed(init=("glorot", "he"), choice=("shared", "tuned"), norm=NORMS)
+    coords = {
+        "arm": list(names_of(arms)),
+        "seed": [0, 1],
+        "step": [0, 64, 128],
+        "split": ["train", "test"],
+        "statistics": ["batch", "population", "precise"],
+    }
+    shape = (8, 2, 3, 2, 3)
+    numbers = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    values = xr.DataArray(numbers, coords, tuple(coords))
+    made = xr.Dataset({"accuracy": values}, attrs=TEN | {"data": "mnist-5k"})
+    found = outcomes.epochs(labelled(made, arms)).accuracy
+    # of 5,000 a fifth is put aside, and a fifth of the rest tests: 3,200 train, 60 a step
+    assert found.epoch.values.tolist() == pytest.approx([0, 1.2, 2.4])
+    here = found.sel(init="he", choice="tuned", arm="batch", seed=1)
+    there = values.sel(arm="he, tuned, batch", seed=1, split="test", statistics="population")
+    assert here.values.tolist() == there.values.tolist()
+
+
+def test_areas_by_digit_are_those_at_the_end_with_bn_minus_without() -> None:
+    area = np.full((2, 3, 2, 10), 0.9)
+    area[1, :, 1] += np.arange(10) / 100
+    coords = {"arm": ["none", "batch"], "seed": range(3), "step": [0, 9], "class": range(10)}
+    made = xr.Dataset({"class_auc": xr.DataArray(area, coords, tuple(coords))}, attrs=TEN)
+    found = outcomes.digit_areas(made)
+    assert found["class"].values.tolist() == list("0123456789")
+    np.testing.assert_allclose(found.transpose("seed", "class"), [np.arange(10) / 100] * 3)
+
+
+def clock() -> xr.Dataset:
+    """With BN at 95 % after 3 steps and not 15, each of which takes twice as long."""
+    arms = crossed(choice=("shared", "tuned"), norm=NORMS)
+    steps = np.array([0, 1, 3, 7, 15, 31])
+    paths = {"none": [0, 0.1, 0.2, 0.3, 0.95, 1], "batch": [0, 0.2, 0.95, 0.96, 0.97, 1]}
+    accuracy = np.array([paths[arm["norm"]] for arm in arms])[:, None] * np.ones((4, 2, 1))
+    coords = {"arm": list(names_of(arms)), "seed": [0, 1], "step": steps}
+    cost = np.array([1.0, 2.0, 1.0, 2.0])[:, None] * np.array([1.0, 5.0])
+    made = xr.Dataset(
+        {
+            "accuracy": xr.DataArray(accuracy, coords, tuple(coords)),
+            "step_time": (("arm", "seed"), cost),
+        }
+    )
+    return labelled(made, arms)
+
+
+def test_time_to_the_target_is_steps_times_the_time_of_a_step() -> None:
+    found = outcomes.less_time(clock())
+    assert set(found.race.values) == {
+        f"{choice} rate, in {what}" for choice in ("shared", "tuned") for what in ("time", "steps")
+    }
+    for choice in ("shared", "tuned"):
+        in_steps = found.sel(race=f"{choice} rate, in steps")
+        np.testing.assert_allclose(in_steps, np.log(15 / 3))
+        in_time = found.sel(race=f"{choice} rate, in time")
+        np.testing.assert_allclose(in_time, in_steps - np.log(2))
+
+
+def test_a_run_that_never_gets_there_has_a_time_without_end() -> None:
+    made = clock()
+    made.accuracy[0] = 0.5
+    found = outcomes.less_time(made).sel(race="shared rate, in time")
+    assert np.isinf(found.sel(bound="high")).all()
+    assert np.isfinite(found.sel(bound="low")).all()
+
+
+def test_by_the_clock_a_run_is_where_its_steps_have_brought_it() -> None:
+    found = outcomes.by_clock(clock()).accuracy
+    assert found.seconds.values[[0, -1]].tolist() == pytest.approx([0.001, 0.31])
+    for (arm, cost), seed in zip([("none", 1.0), ("batch", 2.0)] * 2, [0, 0, 1, 1], strict=True):
+        per_step = cost * (1, 5)[seed] / 1e3
+        path = clock().accuracy.sel(arm=f"tuned, {arm}", seed=seed)
+        here = found.sel(choice="tuned", arm=arm, seed=seed)
+        for at, value in zip(found.seconds.values, here.values, strict=True):
+            if at > path.step.values[-1] * per_step * (1 + 1e-9):
+                assert np.isnan(value)
+            else:
+                assert value == pytest.approx(
+                    np.interp(at, path.step.values * per_step, path.values), abs=1e-9
+                )
