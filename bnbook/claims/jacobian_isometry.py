@@ -107,8 +107,8 @@ CLAIMS = (
     ),
     Claim(
         id="jac-8",
-        says="Without batch normalization the activations of a deep sigmoid network shrink on their "
-        "way up.",
+        says="Without batch normalization the activations of a deep sigmoid network shrink on "
+        "their way up.",
         source="notes2015ioffe",
         experiment="amplified-changes",
         statistic=outcomes.shrunk,
@@ -117,9 +117,9 @@ CLAIMS = (
         stratified_by="activation",
         quantifier="all",
         controls=("relu",),
-        note="At initialisation: the standard deviation of activations over the batch, at the first "
-        "layer against the last. Sigmoids have Glorot's weights. ReLU with He's is the control: "
-        "these weights are made to keep the mean square.",
+        note="At initialisation: the standard deviation of activations over the batch, at the "
+        "first layer against the last. Sigmoids have Glorot's weights. ReLU with He's is the "
+        "control: these weights are made to keep the mean square.",
     ),
     Claim(
         id="jac-9",

@@ -142,8 +142,8 @@ CLAIMS = (
     ),
     Claim(
         id="smooth-10",
-        says="Distributions inside a network of convolutions with batch normalization and injected, "
-        "changing noise move further than those inside one without normalization.",
+        says="Distributions inside a network of convolutions with batch normalization and "
+        "injected, changing noise move further than those inside one without normalization.",
         source="santurkar2018how, debrief2018",
         experiment="convolutional-shift",
         statistic=outcomes.noise_moves,
