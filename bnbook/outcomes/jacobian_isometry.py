@@ -107,21 +107,26 @@ def kept_rank(record: xr.Dataset) -> xr.DataArray:
     return stacked(parts, "network")
 
 
+def by_activation(record: xr.Dataset) -> xr.Dataset:
+    """A record with dimensions activation and, as "arm", norm."""
+    return unfold(record, "activation", "norm").rename(norm="arm")
+
+
 def shrunk(record: xr.Dataset) -> xr.DataArray:
     """log(first layer/last layer) of the spread of activations without BN, by activation."""
-    spread = unfold(record[["spread"]], "activation", "norm").spread.sel(norm="none", drop=True)
+    spread = by_activation(record[["spread"]]).spread.sel(arm="none", drop=True)
     return xr.DataArray(np.log(_first(spread) / _last(spread)))
 
 
 def amplified(record: xr.Dataset) -> xr.DataArray:
     """log(last layer/first layer) of a change against its spread without BN, and by how much more
     that is than with BN."""
-    change = unfold(record[["change"]], "activation", "norm").change
+    change = by_activation(record[["change"]]).change
     grown = xr.DataArray(np.log(_last(change) / _first(change)))
     parts = {}
     for activation in grown.activation.values:
         of_one = grown.sel(activation=activation, drop=True)
-        none, batch = (of_one.sel(norm=norm, drop=True) for norm in ("none", "batch"))
+        none, batch = (of_one.sel(arm=arm, drop=True) for arm in ("none", "batch"))
         parts[f"{activation}, without BN"] = none
         parts[f"{activation}, less with BN"] = none - batch
     return stacked(parts, "change")
