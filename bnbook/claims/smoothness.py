@@ -130,8 +130,8 @@ CLAIMS = (
     ),
     Claim(
         id="smooth-9",
-        says="Between convolutions, too, batch normalization lowers internal covariate shift when "
-        "that is measured by the change of a layer's gradient.",
+        says="In a network of convolutions, too, batch normalization lowers internal covariate "
+        "shift when that is measured by the change of a layer's gradient.",
         source="santurkar2018how",
         experiment="convolutional-shift",
         statistic=less_gradient_shift,

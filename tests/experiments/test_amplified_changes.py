@@ -18,7 +18,10 @@ SMALL = Tower(layers=4, width=12, batch_size=20, directions=3)
 PHI = {"relu": lambda a: np.maximum(a, 0), "sigmoid": expit}
 
 
-def climbed(x: np.ndarray, weights: list[np.ndarray], arm: dict[str, str]) -> tuple[list, list]:
+Arrays = list[np.ndarray]
+
+
+def climbed(x: np.ndarray, weights: Arrays, arm: dict[str, str]) -> tuple[Arrays, Arrays]:
     """Inputs and outputs of the nonlinearities; at the start biases and β are 0, and γ is 1."""
     inputs, outputs = [], []
     for w in weights:

@@ -101,7 +101,7 @@ def test_looks_come_in_pairs_and_arms_differ_in_their_normaliser_alone() -> None
         assert (apart > 1).any()
         shared = {(arm.learning_rate, arm.batch_size, arm.optimizer) for arm in declared.arms}
         assert len(shared) == 1
-        assert [arm.net.norm for arm in declared.arms] == ["none", "batch", "noisy-batch"]  # type: ignore[attr-defined]
+        assert [arm.net.norm for arm in declared.arms] == ["none", "batch", "noisy-batch"]
 
 
 def test_without_layers_below_nothing_shifts() -> None:
