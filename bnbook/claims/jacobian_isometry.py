@@ -91,4 +91,49 @@ CLAIMS = (
         quantifier="all",
         note="At initialisation, at the input of the nonlinearity.",
     ),
+    Claim(
+        id="jac-7",
+        says="Under Adam, too, batch normalization moves the singular values of a layer's Jacobian "
+        "towards 1.",
+        source="chang2017why",
+        experiment="jacobian-adam",
+        statistic=outcomes.nearer_after_training,
+        unit="log ratio of √mean (σ − 1)²",
+        matters=math.log(1.1),
+        stratified_by="network",
+        quantifier="all",
+        note="As jac-2, after training alone: at the start no optimizer has done anything yet, and "
+        "the networks are those of jac-2. Adam's usual rate of 0.001 in every arm.",
+    ),
+    Claim(
+        id="jac-8",
+        says="Without batch normalization the activations of a deep sigmoid network shrink on "
+        "their way up.",
+        source="notes2015ioffe",
+        experiment="amplified-changes",
+        statistic=outcomes.shrunk,
+        unit="log ratio of standard deviation",
+        matters=math.log(2),
+        stratified_by="activation",
+        quantifier="all",
+        controls=("relu",),
+        note="At initialisation: the standard deviation of activations over the batch, at the "
+        "first layer against the last. Sigmoids have Glorot's weights. ReLU with He's is the "
+        "control: these weights are made to keep the mean square.",
+    ),
+    Claim(
+        id="jac-9",
+        says="A small change of the first layer is amplified on its way up through a deep network, "
+        "and with batch normalization less.",
+        source="ioffe2015batch, notes2015ioffe",
+        experiment="amplified-changes",
+        statistic=outcomes.amplified,
+        unit="log ratio of relative change",
+        matters=math.log(1.1),
+        stratified_by="change",
+        quantifier="all",
+        note="At initialisation: how far the input of a layer's nonlinearity is moved, in units of "
+        "its own spread over the batch, at the last layer against the first. Without BN: how much "
+        "that grows. Less with BN: how much more it grows without.",
+    ),
 )

@@ -42,6 +42,13 @@ def nearer_to_one(record: xr.Dataset, measure: str = "distance") -> xr.DataArray
     return stacked(parts, "network")
 
 
+def nearer_after_training(record: xr.Dataset) -> xr.DataArray:
+    """`nearer_to_one` at the last look alone: at the start no optimizer has done anything yet."""
+    found = nearer_to_one(record)
+    trained = [name for name in found.network.values if name.endswith("after training")]
+    return found.sel(network=trained)
+
+
 def two_answers(record: xr.Dataset) -> xr.DataArray:
     """BN's effect on the mean singular value by the batch sum, minus that by the Jacobian.
 
@@ -98,3 +105,36 @@ def kept_rank(record: xr.Dataset) -> xr.DataArray:
         for depth in (10, kept.sizes["layer"])
     }
     return stacked(parts, "network")
+
+
+def by_activation(record: xr.Dataset) -> xr.Dataset:
+    """A record with dimensions activation and, as "arm", norm."""
+    return unfold(record, "activation", "norm").rename(norm="arm")
+
+
+def shrunk(record: xr.Dataset) -> xr.DataArray:
+    """log(first layer/last layer) of the spread of activations without BN, by activation."""
+    spread = by_activation(record[["spread"]]).spread.sel(arm="none", drop=True)
+    return xr.DataArray(np.log(_first(spread) / _last(spread)))
+
+
+def amplified(record: xr.Dataset) -> xr.DataArray:
+    """log(last layer/first layer) of a change against its spread without BN, and by how much more
+    that is than with BN."""
+    change = by_activation(record[["change"]]).change
+    grown = xr.DataArray(np.log(_last(change) / _first(change)))
+    parts = {}
+    for activation in grown.activation.values:
+        of_one = grown.sel(activation=activation, drop=True)
+        none, batch = (of_one.sel(arm=arm, drop=True) for arm in ("none", "batch"))
+        parts[f"{activation}, without BN"] = none
+        parts[f"{activation}, less with BN"] = none - batch
+    return stacked(parts, "change")
+
+
+def _first(values: xr.DataArray) -> xr.DataArray:
+    return values.isel(layer=0, drop=True)
+
+
+def _last(values: xr.DataArray) -> xr.DataArray:
+    return values.isel(layer=-1, drop=True)

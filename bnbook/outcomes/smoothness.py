@@ -135,6 +135,11 @@ def stability(record: xr.Dataset) -> xr.DataArray:
     return -stacked(dict(zip(INTERVALS, each, strict=True)), "interval")
 
 
+def noise_moves(record: xr.Dataset) -> xr.DataArray:
+    """How many times further distributions move with BN and noise than without BN, by interval."""
+    return log_ratio(-stability(record), "noisy-batch", "none")
+
+
 def smoothness(record: xr.Dataset) -> xr.DataArray:
     """Minus the logarithm of each measure of roughness along the gradient, by `measure`."""
     rough = {

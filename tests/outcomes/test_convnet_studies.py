@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import xarray as xr
 
 from bnbook.factors import labelled, names_of
-from bnbook.outcomes.smoothness import gap_below, only_one_trains, ranked, stability
+from bnbook.outcomes.covariate_shift import less_gradient_shift
+from bnbook.outcomes.smoothness import gap_below, noise_moves, only_one_trains, ranked, stability
 
 
 def test_a_network_that_diverged_is_the_last_in_every_ranking() -> None:
@@ -59,3 +62,31 @@ def test_drift_is_kept_apart_by_how_far_the_looks_are_apart() -> None:
     found = stability(record)
     assert found.sel(interval="one step").item() == pytest.approx(-0.2)
     assert found.sel(interval="many steps").item() == pytest.approx(-3.0)
+
+
+def test_noise_moves_by_its_drift_over_that_without_bn_by_interval() -> None:
+    looks, arms = [0, 1, 5, 6, 20], ["none", "batch", "noisy-batch"]
+    course = np.array([np.nan, 0.1, 2.0, 0.3, 4.0])
+    drift = np.stack([course, 9 * course, 3 * course])
+    drift[2, 2] = 5 * course[2]
+    record = xr.Dataset(
+        {
+            "wasserstein_drift": (
+                ("arm", "seed", "step", "site", "layer"),
+                drift[:, None, :, None, None],
+            )
+        },
+        coords={"arm": arms, "seed": [0], "step": looks, "site": ["input"]},
+    )
+    found = noise_moves(record).squeeze("seed")
+    assert found.sel(interval="one step").item() == pytest.approx(math.log(3))
+    assert found.sel(interval="many steps").item() == pytest.approx(math.log((10 + 12) / 6))
+
+
+def test_gradients_shift_less_by_the_mean_over_looks_and_layers_but_the_first() -> None:
+    shift = np.array([[[9.0, 1.0, 3.0], [9.0, 2.0, 6.0]], [[0.0, 0.5, 1.5], [0.0, 1.0, 3.0]]])
+    record = xr.Dataset(
+        {"gradient_shift": (("arm", "seed", "step", "layer"), shift[:, None])},
+        coords={"arm": ["none", "batch"], "seed": [0], "layer": [0, 1, 2]},
+    )
+    assert less_gradient_shift(record).item() == pytest.approx(math.log(2))
