@@ -406,14 +406,15 @@ CLOCK_LOOKS = 24
 def by_clock(record: xr.Dataset) -> xr.Dataset:
     """Test accuracy (choice, arm, seed, seconds) of `race-by-clock`, as curves take it.
 
-    Between two looks the accuracy is taken as straight in time; NaN after the end of a run.
+    Between two looks the accuracy is taken as straight in time. The moments end with the run that
+    ends first, so that all seeds are in every mean.
     """
     found = clocked(record)
     spent = (found.step * found.step_time / 1e3).transpose(*found.accuracy.dims)
-    first = float(spent.isel(step=1).min())
-    moments = np.geomspace(first, float(spent.max()), CLOCK_LOOKS)
+    first, last = (float(spent.isel(step=at).min()) for at in (1, -1))
+    moments = np.geomspace(first, last, CLOCK_LOOKS)
     accuracy = xr.apply_ufunc(
-        lambda at, path: np.interp(moments, at, path, right=np.nan),
+        lambda at, path: np.interp(moments, at, path),
         spent,
         found.accuracy,
         input_core_dims=[["step"], ["step"]],
