@@ -24,6 +24,7 @@ NAMES = {
     "ioffe2017batch": "Ioffe 2017",
     "wu2018group": "Wu and He 2018",
     "qiao2019micro": "Qiao et al. 2019",
+    "lecun1998efficient": "LeCun et al. 1998",
     "shimodaira2000improving": "Shimodaira 2000",
     "schneider2020improving": "Schneider et al. 2020",
     "ghorbani2019investigation": "Ghorbani et al. 2019",

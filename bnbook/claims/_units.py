@@ -11,6 +11,9 @@ from bnbook.stats import Interval, number
 RATIO = "log ratio"
 """How units of effects begin that are logarithms of ratios: "log ratio of steps"."""
 
+LARGE = 10_000
+"""From here on digits are counted in threes, and those that the interval leaves open are zeros."""
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -28,7 +31,7 @@ class Unit:
         )
         width = 2 * ends.half_width if effect.n > 1 else 0.0
         estimate, low, high = (
-            number(value, width) for value in (ends.estimate, ends.low, ends.high)
+            _written(value, width) for value in (ends.estimate, ends.low, ends.high)
         )
         stated = self._counted(estimate)
         if effect.n == 1:
@@ -51,6 +54,14 @@ class Unit:
         return f"{text} {after}".rstrip()
 
 
+def _written(value: float, width: float) -> str:
+    """A number to what an interval of `width` leaves of it, large ones with their thousands."""
+    if not LARGE <= abs(value) < math.inf:
+        return number(value, width)
+    step = 10 ** math.floor(math.log10(max(width, 1.0)))
+    return f"{round(value / step) * step:,}".replace("-", "\N{MINUS SIGN}")
+
+
 def unit(name: str) -> Unit:
     """How effects in the unit `name` are shown.
 
@@ -58,6 +69,8 @@ def unit(name: str) -> Unit:
     '8.3 times, 8.1 to 8.6'
     >>> unit("accuracy").interval(Interval(0.172, 0.167, 0.177, 10))
     '17.2 points, 16.7 to 17.7'
+    >>> unit("log ratio of spread").interval(Interval(13.03, 12.99, 13.07, 10))
+    '460,000 times, 440,000 to 470,000'
     """
     if name.startswith(RATIO):
         return Unit(math.exp, "times")
