@@ -23,9 +23,11 @@ def shown(part: Locator) -> list[list[str]]:
 
 
 def toggle_to(page: Page, theme: str) -> None:
-    """Click the theme switch, as a reader would, until the page has the theme."""
+    """Click the theme switch, as a reader would, until the page has the theme, and go on."""
     for _ in range(3):
         if page.evaluate("document.documentElement.dataset.theme") == theme:
+            page.mouse.move(0, 0)  # as long as the pointer rests there, the switch has its hint
+            page.wait_for_function("!document.querySelector('.tooltip')")
             return
         page.locator("button.theme-switch-button:visible").first.click()
     pytest.fail(f"the theme switch never reached {theme}")
