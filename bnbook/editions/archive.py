@@ -31,9 +31,9 @@ def write(target: Path) -> Path:
     folder = pages.html()
     files = {"README.txt": READ.encode()}
     for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if path.is_file() and name.parts[0] != "notebooks":
-            files[f"html/{name.as_posix()}"] = path.read_bytes()
+        inside = path.relative_to(folder)
+        if path.is_file() and inside.parts[0] != "notebooks":
+            files[f"html/{inside.as_posix()}"] = path.read_bytes()
     lines = [f"{hashlib.sha256(content).hexdigest()}  {name}" for name, content in files.items()]
     files[MANIFEST] = ("\n".join(lines) + "\n").encode()
     target.parent.mkdir(parents=True, exist_ok=True)
