@@ -47,13 +47,15 @@ def studied(record: xr.Dataset) -> xr.Dataset:
 
     speed       test accuracy averaged over the looks, which are even in the logarithm of the step
     tolerance   log₁₀ of the highest learning rate at which the network trains, `LEARNS`; half a
-                decade below the lowest where it trains at none
+                decade below the lowest where it trains at none; NaN where no arm of that network
+                trains at any, as what is out of everybody's reach tells nobody apart
     accuracy    on test examples at the end
     """
     arms = unfold(record, "network", "part")
     rates = xr.DataArray(np.log10(record["rate"]))
     lowest = float(rates.min()) - 0.5
-    trains = rates.where(arms["by_rate"] >= LEARNS, lowest).max("rate")
+    learns = arms["by_rate"] >= LEARNS
+    trains = rates.where(learns, lowest).max("rate").where(learns.any(["part", "seed", "rate"]))
     speed = arms["accuracy"].mean("step", skipna=False)
     found = xr.Dataset(
         {

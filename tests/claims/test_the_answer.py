@@ -115,3 +115,22 @@ def test_one_border_is_enough_to_refute_what_is_said_of_all() -> None:
     assert verdict("answer-18", surveyed(wide={"no gradient": 0.71})) == "negligible"
     assert verdict("answer-19", surveyed()) == "supported"
     assert verdict("answer-19", surveyed(large_batch={"mean only": 0.4})) == "reversed"
+
+
+def test_a_tolerance_that_no_arm_has_is_no_number() -> None:
+    by_rate = np.full((3, 8, 3), 0.1)
+    by_rate[1, :, 1] = 0.6  # batch learns at the middle rate, in every seed
+    dims = {"seed": range(8), "rate": [0.1, 1.0, 10.0], "step": [1]}
+    arms = {
+        "arm": ["none", "batch", "clipped"],
+        "network": ("arm", ["one"] * 3),
+        "part": ("arm", ["none", "batch", "clipped"]),
+    }
+    accuracy = (("arm", "seed", "step"), np.full((3, 8, 1), 0.5))
+    variables = {"accuracy": accuracy, "by_rate": (("arm", "seed", "rate"), by_rate)}
+    record = xr.Dataset(variables, arms | dims)
+    claim = claims.get("answer-25")
+    np.testing.assert_allclose(claim.measure(record), 1.5)  # clipped: half a decade below them all
+    nobody = record.assign(by_rate=record.by_rate.clip(max=0.4))
+    assert claim.measure(nobody).isnull().all()
+    assert weigh(claim, nobody, "book").verdict == "inconclusive"
