@@ -295,8 +295,9 @@ border:1px solid currentColor;border-radius:.25rem;padding:.2rem .7rem;min-width
 @media (prefers-reduced-motion:reduce){.bn-explorer .bn-play{display:none}}
 """
 
-_SCRIPT = """(function () {
-  var root = document.getElementById(NAME);
+# A page that holds several explorers keeps the function once, and calls it by its name.
+_SCRIPT = """(window.bnExplore = function (name) {
+  var root = document.getElementById(name);
   if (!root) return;
   var data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   var sliders = Array.from(root.querySelectorAll('input'));
@@ -348,7 +349,7 @@ _SCRIPT = """(function () {
   });
   root.querySelector('.bn-controls').hidden = false;
   show();
-})();""".replace("INTERVAL", str(INTERVAL))
+})(NAME);""".replace("INTERVAL", str(INTERVAL))
 
 
 def _plain(value: Any) -> Any:

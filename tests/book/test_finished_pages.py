@@ -5,12 +5,17 @@ from __future__ import annotations
 import base64
 import importlib
 import sys
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
+from PIL import Image
+
+from bnbook.explore import explore
+from bnbook.figures.figure import Figure
 
 EXTENSIONS = Path(__file__).parents[2] / "book" / "_ext"
 PICTURE = b"RIFF" + bytes(range(256))
@@ -78,6 +83,23 @@ def test_what_is_offered_beside_a_table_is_a_file_of_the_name_that_it_was_given(
     part("pictures").name_data(page, tmp_path, 1)
     assert page.a["href"] == "../_data/ledger-1.json"
     assert (tmp_path / "_data" / "ledger-1.json").read_text() == "{}"
+
+
+def test_explorers_of_a_page_share_what_moves_them() -> None:
+    dot = BytesIO()
+    Image.new("RGB", (2, 2)).save(dot, "PNG")
+
+    def draw(step: int) -> Figure:
+        return Figure(dot.getvalue(), dot.getvalue(), f"step {step}")
+
+    page = soup("".join(explore(draw, title="t", step=[0, 1]).html() for _ in range(3)))
+    names = [each["id"] for each in page.select(".bn-explorer")]
+    part("pictures").once(page)
+    first, *others = (each.get_text() for each in page.select(".bn-explorer > script:not([type])"))
+    assert first.startswith("(window.bnExplore = function (name) {")
+    assert first.endswith(f'}})("{names[0]}");')
+    assert others == [f'bnExplore("{name}");' for name in names[1:]]
+    assert len(page.select('script[type="application/json"]')) == 3
 
 
 def test_a_word_is_explained_once_and_not_in_code_or_formulas() -> None:

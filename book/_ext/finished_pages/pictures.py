@@ -35,7 +35,7 @@ def lazy(page: BeautifulSoup) -> None:
 
 
 def once(page: BeautifulSoup) -> None:
-    """Leave of each style sheet in the text one copy, and of a kernel's widgets nothing."""
+    """Leave one copy of each style sheet and of what moves explorers; no widgets."""
     for state in page.select('script[type="application/vnd.jupyter.widget-state+json"]'):
         state.decompose()
     seen: set[str] = set()
@@ -44,6 +44,11 @@ def once(page: BeautifulSoup) -> None:
         if text in seen:
             sheet.decompose()
         seen.add(text)
+    for script in page.select(".bn-explorer > script:not([type])"):
+        function, _, call = script.get_text().rpartition("})")  # call is ("bn-explorer-…");
+        if function in seen:
+            script.string = f"bnExplore{call}"
+        seen.add(function)
 
 
 def name_data(page: BeautifulSoup, folder: Path, depth: int) -> None:
