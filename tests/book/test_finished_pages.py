@@ -95,7 +95,7 @@ def test_explorers_of_a_page_share_what_moves_them() -> None:
     page = soup("".join(explore(draw, title="t", step=[0, 1]).html() for _ in range(3)))
     names = [each["id"] for each in page.select(".bn-explorer")]
     part("pictures").once(page)
-    first, *others = (each.get_text() for each in page.select(".bn-explorer > script:not([type])"))
+    first, *others = (each.string for each in page.select(".bn-explorer > script:not([type])"))
     assert first.startswith("(window.bnExplore = function (name) {")
     assert first.endswith(f'}})("{names[0]}");')
     assert others == [f'bnExplore("{name}");' for name in names[1:]]
