@@ -102,6 +102,18 @@ def test_explorers_of_a_page_share_what_moves_them() -> None:
     assert len(page.select('script[type="application/json"]')) == 3
 
 
+def test_what_many_elements_look_like_is_said_once() -> None:
+    cells = '<td class="a" style="color:red;top:0">x</td>' * 50
+    page = soup(f'<table><tr>{cells}<td style="color:blue">y</td></tr></table>')
+    part("pictures").share_looks(page)
+    first, *_, last = page.select("td")
+    assert first["class"] == ["a", "bn-looks-0"]
+    assert not first.has_attr("style")
+    assert last["style"] == "color:blue"
+    (sheet,) = page.head.select("style")
+    assert sheet.string == ".bn-looks-0{color:red!important;top:0!important}"
+
+
 def test_a_word_is_explained_once_and_not_in_code_or_formulas() -> None:
     page = soup(
         '<p><code>arm</code> <span class="math">arm</span> An arm and another arm.</p><h2>arm</h2>'

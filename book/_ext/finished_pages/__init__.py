@@ -45,6 +45,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
                 script.decompose()
         pictures.lazy(page)
         pictures.once(page)
+        pictures.share_looks(page)
         pictures.name_data(page, folder, name.count("/"))
         access.mend(page)
         if name == terms.GLOSSARY:

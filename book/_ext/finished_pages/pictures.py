@@ -9,9 +9,12 @@ import hashlib
 import re
 from pathlib import Path
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 
 EMBEDDED = re.compile(r"data:image/(webp|png|svg)(?:\+xml)?;base64,([A-Za-z0-9+/=]{200,})")
+
+MANY = 50
+"""From so many elements that look alike on, a page says it once."""
 
 
 def as_files(html: str, folder: Path, depth: int) -> str:
@@ -49,6 +52,30 @@ def once(page: BeautifulSoup) -> None:
         if function in seen:
             script.string = f"bnExplore{call}"
         seen.add(function)
+
+
+def share_looks(page: BeautifulSoup) -> None:
+    """Say once, in a style sheet, what many elements of the text say of their looks each.
+
+    A notebook has no style sheet, so cells of tables carry their looks with them; in a page that
+    was a third of the scoreboard. What stands at an element weighs more than a sheet: so must this.
+    """
+    wearing: dict[str, list[Tag]] = {}
+    for element in page.select("article [style]"):
+        wearing.setdefault(str(element["style"]), []).append(element)
+    rules = []
+    for style, elements in wearing.items():
+        if len(elements) < MANY:
+            continue
+        name = f"bn-looks-{len(rules)}"
+        rules.append(f".{name}{{{style.rstrip(';').replace(';', '!important;')}!important}}")
+        for element in elements:
+            del element["style"]
+            element["class"] = [*element.get("class", []), name]
+    if rules:
+        sheet = page.new_tag("style")
+        sheet.string = "\n".join(rules)
+        page.head.append(sheet)
 
 
 def name_data(page: BeautifulSoup, folder: Path, depth: int) -> None:
