@@ -4,7 +4,7 @@ torchvision's resnet18 for ten classes, with images of 3 × 64 × 64 pixels of n
 32: every probe alone, by `bnbook.measure`, in a process of its own. A table says the seconds of the
 probe, the seconds of processor that measuring took, and the largest memory of the process in MiB; a
 probe that takes longer than `LIMIT` seconds is stopped and says so. The three that need a spectrum
-of the Hessian take many minutes. Linux only.
+of the Hessian take minutes. Linux only.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ class Explorer:
     @cached_property
     def frames(self) -> tuple[Figure, ...]:
         """The frames of the page, the last control moving fastest."""
-        start = {name: control.start for name, control in self.controls.items()}
+        start = self._start()
         return tuple(
             self.opening if each == start else self._frame(each) for each in self._settings()
         )
@@ -145,7 +145,10 @@ class Explorer:
     @cached_property
     def opening(self) -> Figure:
         """The frame that is seen first."""
-        return self._frame({name: control.start for name, control in self.controls.items()})
+        return self._frame(self._start())
+
+    def _start(self) -> dict[str, Any]:
+        return {name: control.start for name, control in self.controls.items()}
 
     def _settings(self) -> Iterator[dict[str, Any]]:
         for values in product(*(control.values for control in self.controls.values())):
@@ -198,7 +201,7 @@ class Explorer:
             f'<div class="bn-figure bn-explorer"><style>{STYLE}{_STYLE}</style>'
             f'<div class="bn-view">{self.opening.pictures()}</div>'
             f'<div class="bn-panel"><p class="bn-title">{html.escape(self.title)}</p>'
-            f"<p>The controls of this figure need a running kernel; the pages of the book have "
+            "<p>The controls of this figure need a running kernel; the pages of the book have "
             f"them without one.</p>{link(self.opening.data)}</div></div>"
         )
 

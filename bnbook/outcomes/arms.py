@@ -96,6 +96,15 @@ def stacked(parts: Mapping[str, xr.DataArray], dim: str) -> xr.DataArray:
     return whole.assign_coords({dim: list(parts)})
 
 
+def never_diverged(values: xr.DataArray, name: str, over: str) -> xr.Dataset:
+    """`values` as a figure of curves over a dimension takes them: under a name, nobody lost.
+
+    Who diverged is in them already, as chance or as NaN, or does not come into it.
+    """
+    first = values.isel({over: 0}, drop=True).reset_coords(drop=True)
+    return xr.Dataset({name: values, "diverged_at": xr.full_like(first, np.nan, dtype=float)})
+
+
 def joined(effect: xr.DataArray, into: str, *dims: str, between: str = ", ") -> xr.DataArray:
     """One dimension in place of several, labelled by the labels of all."""
     whole = effect.stack({into: dims})

@@ -19,6 +19,7 @@ from bnbook.outcomes.arms import (
     class_names,
     held_out,
     joined,
+    never_diverged,
     on_the_way,
     stacked,
     unfold,
@@ -345,8 +346,7 @@ def multiples(record: xr.Dataset) -> xr.Dataset:
     kinds = [str(name) for name in record.activation.values]
     both = xr.concat([multiplied(record, name) for name in kinds], "activation")
     both = both.assign_coords(activation=kinds).transpose("arm", "activation", "seed", "step")
-    nobody = xr.full_like(both.isel(step=0, drop=True), np.nan)
-    return xr.Dataset({"accuracy": both.assign_attrs(record.accuracy.attrs), "diverged_at": nobody})
+    return never_diverged(both.assign_attrs(record.accuracy.attrs), "accuracy", "step")
 
 
 def plain_rates(record: xr.Dataset) -> dict[str, float]:
@@ -365,8 +365,7 @@ def epochs(record: xr.Dataset) -> xr.Dataset:
     at = [float(step) * BATCH_SIZE / examples for step in record.step.values]
     found = accuracy.rename(step="epoch").assign_coords(epoch=at)
     found.epoch.attrs["long_name"] = "epochs"
-    nobody = xr.full_like(found.isel(epoch=0, drop=True), np.nan)
-    return xr.Dataset({"accuracy": found, "diverged_at": nobody})
+    return never_diverged(found, "accuracy", "epoch")
 
 
 def digit_areas(record: xr.Dataset) -> xr.DataArray:
@@ -423,5 +422,4 @@ def by_clock(record: xr.Dataset) -> xr.Dataset:
     ).assign_coords(seconds=moments)
     accuracy.attrs = {"units": "1", "long_name": "test accuracy"}
     accuracy.seconds.attrs = {"units": "s", "long_name": "training time"}
-    nobody = xr.full_like(accuracy.isel(seconds=0, drop=True), np.nan)
-    return xr.Dataset({"accuracy": accuracy, "diverged_at": nobody})
+    return never_diverged(accuracy, "accuracy", "seconds")

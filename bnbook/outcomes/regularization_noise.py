@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from bnbook.factors import name_of
-from bnbook.outcomes.arms import stacked, unfold
+from bnbook.outcomes.arms import never_diverged, stacked, unfold
 from bnbook.stats import final, log_ratio, paired
 
 DROPOUTS = {0.0: name_of({"norm": "batch"})} | {
@@ -326,8 +326,7 @@ def gaps_along_training(record: xr.Dataset) -> xr.Dataset:
     ).assign_coords(training_accuracy=list(ACCURACIES))
     gap.attrs = {"units": "1", "long_name": "training minus test accuracy"}
     gap.training_accuracy.attrs = {"units": "1", "long_name": "training accuracy"}
-    nobody = xr.full_like(gap.isel(training_accuracy=0, drop=True), math.nan)
-    return xr.Dataset({"gap": gap, "diverged_at": nobody})
+    return never_diverged(gap, "gap", "training_accuracy")
 
 
 def _few(record: xr.Dataset) -> xr.DataArray:
@@ -385,5 +384,4 @@ def against_64(record: xr.Dataset) -> xr.Dataset:
     law = xr.ones_like(noise.isel(arm=0, drop=True)) * (64 / noise.m)
     both = xr.concat([noise, law.expand_dims(arm=[LAW])], "arm")
     both.attrs = {"units": "1", "long_name": "variance over the company, against m = 64"}
-    nobody = xr.full_like(both.isel(m=0, drop=True), math.nan)
-    return xr.Dataset({"noise": both, "diverged_at": nobody})
+    return never_diverged(both, "noise", "m")

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from bnbook.experiments.dissection import LEARNS, PAIRS
-from bnbook.outcomes.arms import unfold
+from bnbook.outcomes.arms import never_diverged, unfold
 from bnbook.stats import number, ratio_of_means
 
 Statistic = Callable[[xr.Dataset], xr.DataArray]
@@ -235,7 +235,7 @@ def beside(record: xr.Dataset, network: str, part: str) -> xr.Dataset:
     """Accuracy (arm, seed, step) of a part between none and batch, in one network."""
     arms = unfold(record, "network", "part")["accuracy"].sel(network=network, drop=True)
     names = list(dict.fromkeys([FLOOR, CEILING, part]))
-    return _drawn(arms.sel(part=names).rename(part="arm"), "accuracy", "test accuracy")
+    return _drawn(arms.sel(part=names).rename(part="arm"), "accuracy", "test accuracy", "step")
 
 
 def speeds_by_depth(record: xr.Dataset) -> xr.Dataset:
@@ -243,15 +243,12 @@ def speeds_by_depth(record: xr.Dataset) -> xr.Dataset:
     speed = studied(record)["speed"]
     deep = [name for name in networks(record) if "ReLU" in name]
     found = speed.sel(network=deep).assign_coords(network=[int(n.split()[0]) for n in deep])
-    drawn = _drawn(found.rename(network="depth", part="arm"), "speed", "test accuracy over the run")
+    by_depth = found.rename(network="depth", part="arm")
+    drawn = _drawn(by_depth, "speed", "test accuracy over the run", "depth")
     drawn["depth"].attrs["long_name"] = "hidden layers"
     return drawn
 
 
-def _drawn(values: xr.DataArray, name: str, words: str) -> xr.Dataset:
+def _drawn(values: xr.DataArray, name: str, words: str, over: str) -> xr.Dataset:
     """What a figure of curves takes; who diverged has the accuracy of chance, so nobody is lost."""
-    values = values.rename(name).assign_attrs(units="1", long_name=words)
-    nobody = xr.full_like(
-        values.isel({d: 0 for d in ("step", "depth") if d in values.dims}), np.nan
-    )
-    return xr.Dataset({name: values, "diverged_at": nobody.reset_coords(drop=True)})
+    return never_diverged(values.rename(name).assign_attrs(units="1", long_name=words), name, over)
