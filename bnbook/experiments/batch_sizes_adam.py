@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import xarray as xr
@@ -16,11 +16,12 @@ from bnbook.factors import Factors, crossed, name_of
 from bnbook.nets import MLP, Spec
 from bnbook.nets.members import Tensors, over_members
 from bnbook.study import Comparison, Experiment
-from bnbook.train import Adam, Member
+from bnbook.train import Adam, Member, Optimizer
 from bnbook.train.population import Population
 
 NORMS = ("none", "batch", "layer")
 SIZES = (2, 4, 8, 32, 128)
+RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03)
 
 
 @dataclass(frozen=True)
@@ -29,20 +30,19 @@ class Race:
 
     The rate of an arm is chosen from `rates` on `tuning` seeds, which do not judge, by examples
     put aside that neither train nor test any seed. Images are averaged over squares of 2 × 2.
-    `specs` are the networks of the arms: a record depends on their normalisers.
+    `specs` are the networks, one of each normaliser.
     """
 
     data: str
     examples: int
     rates: tuple[float, ...]
     tuning: tuple[int, ...]
-    widths: tuple[int, ...] = (64, 64)
-    specs: tuple[Spec, ...] = ()
+    specs: tuple[Spec, ...]
+    optimizer: Optimizer
 
-
-def network(race: Race, norm: str) -> MLP:
-    """Two hidden layers of ReLU units, as in batch-sizes."""
-    return MLP(race.widths, "relu", norm)
+    def network(self, norm: str) -> Spec:
+        """The network with a normaliser."""
+        return next(spec for spec in self.specs if spec.norm == norm)
 
 
 def measure(race: Race, arm: Factors, seeds: tuple[int, ...], device: str = "cpu") -> xr.Dataset:
@@ -79,7 +79,8 @@ def accuracies(
 ) -> Tensor:
     """Accuracy (seed, rate) at the end, on test examples or on those put aside."""
     members = [Member(name_of(arm), seed, rate) for seed in seeds for rate in rates]
-    population = Population(network(race, arm["norm"]), Adam(), arm["m"], members, kept)
+    net = race.network(arm["norm"])
+    population = Population(net, race.optimizer, arm["m"], members, kept)
     for _ in range(race.examples // arm["m"]):
         population.step()
     judges = put_aside(population, aside) if aside else population.data.test
@@ -103,28 +104,15 @@ def in_use(population: Population, portion: Portion) -> Tensor:
 
 
 def plan(scale: str) -> Comparison:
-    """At book scale 3,200 examples, one pass through the training digits of a seed."""
-    race, seeds, sizes = {
-        "smoke": (Race("mnist-5k", 128, (0.001, 0.01), (100,)), 2, (2, 32)),
-        "book": (
-            Race("mnist-5k", 3_200, (0.0003, 0.001, 0.003, 0.01, 0.03), (100, 101)),
-            8,
-            SIZES,
-        ),
-        "paper": (
-            Race(
-                "mnist",
-                48_000,
-                (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03),
-                (100, 101, 102),
-                (100, 100, 100),
-            ),
-            20,
-            SIZES,
-        ),
+    """Two hidden layers, as in batch-sizes; at book scale one pass through a seed's digits."""
+    data, examples, rates, tuning, widths, seeds = {
+        "smoke": ("mnist-5k", 128, (0.001, 0.01), (100,), (64, 64), 2),
+        "book": ("mnist-5k", 3_200, RATES[1:], (100, 101), (64, 64), 8),
+        "paper": ("mnist", 48_000, RATES, (100, 101, 102), (100, 100, 100), 20),
     }[scale]
-    race = replace(race, specs=tuple(network(race, norm) for norm in NORMS))
-    arms = crossed(norm=NORMS, m=sizes)
+    specs = tuple(MLP(widths, "relu", norm) for norm in NORMS)
+    race = Race(data, examples, rates, tuning, specs, Adam())
+    arms = crossed(norm=NORMS, m=(2, 32) if scale == "smoke" else SIZES)
     return Comparison(arms, tuple(range(seeds)), measure, race, race.data)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bnbook.factors import crossed
 from bnbook.nets import MLP
 from bnbook.probes.accuracy import Accuracy
-from bnbook.study import Experiment
+from bnbook.study import NATURAL, SCALES, Experiment
 from bnbook.train import Arm, Plan, Tuned, log_spaced
 
 NORMS = ("none", "batch")
@@ -20,6 +20,7 @@ def plan(scale: str) -> Plan:
     data, seeds, steps, looks, tuning = {
         "smoke": ("mnist-5k", 2, 20, 5, (1, 5)),
         "book": ("mnist-5k", 8, 1_000, 16, (2, 300)),
+        "lab": (NATURAL, 8, 3_000, 16, (2, 1_000)),
         "paper": ("mnist", 10, 50_000, 40, (2, 10_000)),
     }[scale]
     tries, length = tuning
@@ -49,4 +50,5 @@ EXPERIMENT = Experiment(
     name="first-race",
     question="Does batch normalization train faster, and end more accurate, at a fair rate?",
     plan=plan,
+    scales=SCALES,
 )

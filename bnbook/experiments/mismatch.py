@@ -12,9 +12,10 @@ from torch import Tensor
 
 from bnbook import data, norms
 from bnbook.data import Split
+from bnbook.experiments.shaken import LAB
 from bnbook.factors import Factors, crossed
-from bnbook.nets import MLP, Network
-from bnbook.study import Comparison, Experiment, ExperimentError, draws
+from bnbook.nets import MLP, VGG, Network, Spec
+from bnbook.study import NATURAL, SCALES, Comparison, Experiment, ExperimentError, draws
 from bnbook.text import unknown
 from bnbook.train import SGD, Member
 from bnbook.train.population import Population
@@ -84,21 +85,31 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Deployment:
-    """Networks trained on clean digits, and how they are then used.
+    """Networks trained on clean images, and how they are then used.
 
+    They are dense, or VGG networks with these `stages` on images of half as many pixels a side.
     `adapted_on` are numbers of unlabelled test examples that statistics adapt to, and
     `pseudo_counts` how many examples the training statistics count for beside them.
-    `test_batches` are sizes of test batches that are normalised by themselves.
+    `test_batches` are sizes of test batches that are normalised by themselves. `judges` is the
+    number of test examples that are used, None for all.
     """
 
     data: str = "mnist-5k"
     widths: tuple[int, ...] = (64, 64)
+    stages: tuple[tuple[int, int], ...] = ()
+    judges: int | None = None
     batch_size: int = 64
     learning_rate: float = 0.1
     steps: int = 400
     pseudo_counts: tuple[float, ...] = (0.0, 4.0, 16.0, 64.0, 256.0)
     adapted_on: tuple[int, ...] = (8, 64)
     test_batches: tuple[int, ...] = (2, 3, 4, 6, 8, 16, 32, 64, 128, 256)
+
+    def network(self, norm: str) -> Spec:
+        """The network with a normaliser."""
+        if self.stages:
+            return VGG(self.stages, norm=norm, norm_options=OPTIONS[norm], input_shrink=2)
+        return MLP(self.widths, "relu", norm, norm_options=OPTIONS[norm])
 
 
 def measure(
@@ -115,8 +126,9 @@ def measure(
     digits = data.load(settings.data)
     norm = arm["norm"]
     members = [Member(norm, seed, settings.learning_rate) for seed in seeds]
-    spec = MLP(settings.widths, "relu", norm, norm_options=OPTIONS[norm])
-    population = Population(spec, SGD(), settings.batch_size, members, digits.to(device))
+    population = Population(
+        settings.network(norm), SGD(), settings.batch_size, members, digits.to(device)
+    )
     for _ in range(settings.steps):
         population.step()
     found = [
@@ -129,6 +141,7 @@ def measure(
 def _used(settings: Deployment, net: Network, test: Split, seed: int) -> xr.Dataset:
     """One network under every mismatch; the test examples come in the seed's order."""
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))
+    order = order[: settings.judges]
     x, y = test.x[order], test.y[order]
     kinds = []
     for kind, strengths in STRENGTHS.items():
@@ -213,10 +226,11 @@ def _described(record: xr.Dataset) -> xr.Dataset:
 
 
 def plan(scale: str) -> Comparison:
-    """The same networks at every scale; more seeds and steps at larger ones."""
+    """Dense networks on digits, convolutions on natural images in the lab."""
     settings, seeds = {
         "smoke": (Deployment(steps=20, pseudo_counts=(0.0, 16.0), test_batches=(2, 8, 64)), 2),
         "book": (Deployment(), 10),
+        "lab": (Deployment(NATURAL, stages=LAB, steps=1_000, judges=1_000), 8),
         "paper": (Deployment("mnist", (100, 100, 100), steps=20_000), 10),
     }[scale]
     return Comparison(ARMS, tuple(range(seeds)), measure, settings, settings.data)
@@ -226,4 +240,5 @@ EXPERIMENT = Experiment(
     name="mismatch",
     question="What do a network's statistics do when test data are unlike training data?",
     plan=plan,
+    scales=SCALES,
 )

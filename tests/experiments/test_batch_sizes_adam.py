@@ -10,13 +10,13 @@ import torch.nn.functional as F
 
 from bnbook import data
 from bnbook.experiments import batch_sizes_adam
-from bnbook.experiments.batch_sizes_adam import NORMS, SIZES, Race, accuracies, measure, network
+from bnbook.experiments.batch_sizes_adam import NORMS, SIZES, accuracies, measure
 from bnbook.experiments.dissection import halved
 from bnbook.stats import MIN_SEEDS
 from bnbook.train.batches import Batches
 
 PLAN = batch_sizes_adam.plan("book")
-SMALL = Race("mnist-5k", 160, (0.003, 0.01), (100,))
+SMALL = replace(PLAN.settings, examples=160, rates=(0.003, 0.01), tuning=(100,))
 NORMALISERS = {
     "none": torch.nn.Identity,
     "batch": torch.nn.BatchNorm1d,
@@ -30,7 +30,7 @@ def test_an_arm_is_torchs_adam_on_torchs_layers(norm: str, m: int) -> None:
     kept, _ = halved(data.load("mnist-5k")).apart()
     found = accuracies(SMALL, {"norm": norm, "m": m}, (0,), (0.003,), kept)
     split = kept.split(0)
-    same = network(SMALL, norm).build((1, 14, 14), 10, seed=0)
+    same = SMALL.network(norm).build((1, 14, 14), 10, seed=0)
     parts: list[torch.nn.Module] = []
     sizes = ((196, 64), (64, 64), (64, 10))
     for (a, b), name in zip(sizes, same.weight_names(), strict=True):
