@@ -21,6 +21,7 @@ NAMES = {
     "li2019understanding": "Li et al. 2019",
     "vanlaarhoven2017l2": "van Laarhoven 2017",
     "ba2016layer": "Ba et al. 2016",
+    "he2016deep": "He et al. 2016",
     "ioffe2017batch": "Ioffe 2017",
     "wu2018group": "Wu and He 2018",
     "qiao2019micro": "Qiao et al. 2019",

@@ -148,6 +148,23 @@ def noise_leaves(record: xr.Dataset) -> xr.DataArray:
     return paired(progress(record), "noisy-batch", "none")
 
 
+def gain(record: xr.Dataset) -> xr.DataArray:
+    """`progress` with BN minus that without, but for the end by batch statistics."""
+    every = paired(progress(record), "batch", "none")
+    return every.sel(seen=[seen for seen in every.seen.values if not seen.endswith("shaken too")])
+
+
+def gain_of_whole_images(record: xr.Dataset) -> xr.DataArray:
+    """How much more BN is worth in `shaken-residual` on whole images than on halved ones."""
+    found = gain(record)
+    parts = {
+        when: found.sel(seen=f"whole images, {when}", drop=True)
+        - found.sel(seen=f"halved images, {when}", drop=True)
+        for when in ("while training", "at the end")
+    }
+    return stacked(parts, "seen")
+
+
 def weaker_coupling(record: xr.Dataset) -> xr.DataArray:
     """How many times more strongly layers are coupled without BN, as a logarithm."""
     return log_ratio(coupling(record), "none", "batch")

@@ -68,16 +68,26 @@ def degradation(record: xr.Dataset) -> xr.DataArray:
     return stacked(parts, "comparison")
 
 
-def under_adam(record: xr.Dataset) -> xr.DataArray:
-    """Test accuracy of `batch-sizes-adam` (arm, m, seed), each arm at its tuned rate."""
+def by_arm_and_size(record: xr.Dataset) -> xr.DataArray:
+    """Test accuracy (arm, m, seed), each arm at its tuned rate, of a race of batch sizes."""
     found = unfold(record.accuracy, "norm", "m").rename(norm="arm")
     found["m"].attrs["long_name"] = "batch size m"
     return found
 
 
+def lost_by_convolutions(record: xr.Dataset) -> xr.DataArray:
+    """How much of its lead over no normaliser BN loses from m = 32 to m = 2."""
+    return lost(by_arm_and_size(record), "batch")
+
+
+def kept_by_groups_in_convolutions(record: xr.Dataset) -> xr.DataArray:
+    """What GroupNorm gains, less than zero where it loses, from m = 32 to m = 2."""
+    return -lost(by_arm_and_size(record), "group")
+
+
 def lost_under_adam(record: xr.Dataset) -> xr.DataArray:
     """How much more accurate BN ends under Adam at m = 32 than at m = 2."""
-    accuracy = under_adam(record).sel(arm="batch", drop=True)
+    accuracy = by_arm_and_size(record).sel(arm="batch", drop=True)
     return accuracy.sel(m=USUAL, drop=True) - accuracy.sel(m=SMALL, drop=True)
 
 

@@ -92,3 +92,51 @@ def test_motion_is_from_look_to_look() -> None:
     np.testing.assert_allclose(
         motion.sel(quantity="step of the centre, in spreads").squeeze(), [2.0, 3.0]
     )
+
+
+@pytest.fixture
+def residual() -> xr.Dataset:
+    """What `progress` reads, made of a level of every arm and of every split and statistics."""
+    arms = crossed(network=("halved images", "whole images"), norm=("none", "batch", "noisy-batch"))
+    levels = np.array([0.1, 0.3, 0.2, 0.1, 0.45, 0.5])
+    of_split = np.array([[0.01, 0.02, 0.03], [0.11, 0.12, 0.13]])
+    accuracy = levels[:, None, None, None, None] + of_split[:, :, None]
+    accuracy = np.broadcast_to(
+        accuracy, (6, 3, 2, 3, 2)
+    ).copy()  # arm, seed, split, statistics, step
+    accuracy[4, :, 1, :, 1] += 0.2  # BN on whole images, on test examples, at the end
+    return xr.Dataset(
+        {
+            "accuracy": (("arm", "seed", "split", "statistics", "step"), accuracy),
+            "diverged_at": (("arm", "seed"), np.full((6, 3), np.nan)),
+        },
+        {
+            "arm": list(names_of(arms)),
+            "network": ("arm", [arm["network"] for arm in arms]),
+            "norm": ("arm", [arm["norm"] for arm in arms]),
+            "steps": ("arm", [10] * 6),
+            "seed": SEEDS,
+            "step": [0, 10],
+            "split": ["train", "test"],
+            "statistics": ["batch", "population", "precise"],
+        },
+        {"classes": '["a", "b"]'},
+    )
+
+
+def test_a_gain_is_by_the_size_of_images_and_by_what_is_looked_at(residual: xr.Dataset) -> None:
+    found = outcomes.gain(residual)
+    expected = {
+        "halved images, while training": 0.2,
+        "halved images, at the end": 0.2,
+        "whole images, while training": 0.35,
+        "whole images, at the end": 0.55,
+    }
+    assert found.seen.values.tolist() == list(expected)
+    np.testing.assert_allclose(found.isel(seed=0), list(expected.values()))
+
+
+def test_the_gain_of_whole_images_is_beyond_that_of_halved_ones(residual: xr.Dataset) -> None:
+    found = outcomes.gain_of_whole_images(residual)
+    assert found.seen.values.tolist() == ["while training", "at the end"]
+    np.testing.assert_allclose(found.transpose("seed", "seen"), [[0.15, 0.35]] * 3)

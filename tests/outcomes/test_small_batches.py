@@ -9,12 +9,14 @@ from bnbook import experiments
 from bnbook.factors import crossed, names_of
 from bnbook.outcomes.arms import at_choice_of_others
 from bnbook.outcomes.small_batches import (
+    by_arm_and_size,
     by_size,
     films,
     in_use,
+    kept_by_groups_in_convolutions,
     loss_parts,
+    lost_by_convolutions,
     lost_under_adam,
-    under_adam,
     unfair,
 )
 
@@ -70,10 +72,10 @@ def test_two_more_ways_to_use_a_network_stand_beside_the_four_networks() -> None
     np.testing.assert_array_equal(found.sel(at | {"arm": "adapted (batch)"}), expected)
 
 
-def test_what_bn_loses_under_adam_is_read_at_two_and_at_thirty_two() -> None:
-    arms = crossed(norm=("none", "batch"), m=(2, 8, 32))
-    accuracy = np.array([[0.9, 0.9], [0.9, 0.9], [0.8, 0.8], [0.3, 0.4], [0.6, 0.6], [0.7, 0.9]])
-    record = xr.Dataset(
+def race(norms: tuple[str, ...], accuracy: list[list[float]]) -> xr.Dataset:
+    """A race of batch sizes 2, 8 and 32 with two seeds."""
+    arms = crossed(norm=norms, m=(2, 8, 32))
+    return xr.Dataset(
         {"accuracy": (("arm", "seed"), accuracy)},
         {
             "arm": list(names_of(arms)),
@@ -82,5 +84,18 @@ def test_what_bn_loses_under_adam_is_read_at_two_and_at_thirty_two() -> None:
             "seed": [0, 1],
         },
     )
+
+
+def test_what_bn_loses_under_adam_is_read_at_two_and_at_thirty_two() -> None:
+    plain = [[0.9, 0.9], [0.9, 0.9], [0.8, 0.8]]
+    record = race(("none", "batch"), [*plain, [0.3, 0.4], [0.6, 0.6], [0.7, 0.9]])
     np.testing.assert_allclose(lost_under_adam(record), [0.4, 0.5])
-    np.testing.assert_allclose(under_adam(record).sel(arm="none", m=32), [0.8, 0.8])
+    np.testing.assert_allclose(by_arm_and_size(record).sel(arm="none", m=32), [0.8, 0.8])
+
+
+def test_what_convolutions_lose_is_of_their_lead_over_no_normaliser() -> None:
+    plain, batch = [[0.9, 0.9], [0.9, 0.9], [0.8, 0.8]], [[0.3, 0.4], [0.6, 0.6], [0.7, 0.9]]
+    group = [[0.9, 0.8], [0.1, 0.1], [0.9, 0.9]]
+    record = race(("none", "batch", "group"), [*plain, *batch, *group])
+    np.testing.assert_allclose(lost_by_convolutions(record), [0.5, 0.6])
+    np.testing.assert_allclose(kept_by_groups_in_convolutions(record), [-0.1, -0.2])
