@@ -1,6 +1,6 @@
 """The figure and the claim at the top of README.md, measured: `make readme` writes them.
 
-What README shows is what `lead` returns, and the lines it prints are those of `lead`.
+What README shows is what `shares` and `contradicted` return, and the lines it prints are theirs.
 """
 
 from __future__ import annotations
@@ -28,18 +28,21 @@ CAPTION = (
 PICTURES = "book/_static/readme-{theme}.png"
 
 
-def lead() -> tuple[Figure, Judgement]:
-    """The one figure and the one claim that README and the cover open with."""
+def shares() -> Figure:
+    """The figure that README and the cover open with."""
     record = bnbook.run("dissection")
-    figure = figures.shares(of_network(record, "8 ReLU layers"))
-    judgement = claims.surprise(claims.table())
-    return figure, judgement
+    return figures.shares(of_network(record, "8 ReLU layers"))
+
+
+def contradicted() -> Judgement:
+    """The claim that stands below it: all records are read for it, which takes a while."""
+    return claims.surprise(claims.table())
 
 
 def lines() -> str:
-    """The code of `lead` as a reader would type it."""
-    body = inspect.getsource(lead).partition('"""\n')[2].rpartition("    return")[0]
-    return f"{IMPORTS}\n{dedent(body)}"
+    """The code of both as a reader would type it."""
+    parts = [inspect.getsource(each).partition('"""\n')[2] for each in (shares, contradicted)]
+    return f"{IMPORTS}\n{dedent(''.join(parts))}".replace("return ", "")
 
 
 def block(figure: Figure, judgement: Judgement) -> str:
@@ -82,7 +85,7 @@ def write(root: Path = Path()) -> None:
     _, end, after = rest.partition(END)
     if not (start and end):
         raise ValueError(f"{readme} needs the two lines {START} and {END}, and has not both")
-    figure, judgement = lead()
+    figure, judgement = shares(), contradicted()
     for theme in ("light", "dark"):
         figure.save(root / PICTURES.format(theme=theme), theme)
     readme.write_text(before + block(figure, judgement) + after, encoding="utf-8")

@@ -47,7 +47,8 @@ def test_the_block_states_claim_interval_seeds_and_verdict() -> None:
 def test_writing_replaces_what_was_measured_before_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readme, "lead", lambda: (FIGURE, JUDGED))
+    monkeypatch.setattr(readme, "shares", lambda: FIGURE)
+    monkeypatch.setattr(readme, "contradicted", lambda: JUDGED)
     monkeypatch.setattr(readme, "lines", lambda: "pass\n")
     (tmp_path / "book" / "_static").mkdir(parents=True)
     (tmp_path / "README.md").write_text(

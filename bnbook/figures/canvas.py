@@ -26,6 +26,7 @@ from matplotlib.lines import Line2D
 from matplotlib.transforms import ScaledTranslation, Transform
 from PIL import Image
 
+from bnbook import memory
 from bnbook.figures.figure import PIXEL_RATIO, Drawing, Figure
 from bnbook.figures.style import FONT, THEMES, Look, Real, Theme, looks, points, rc
 from bnbook.figures.table import Part, csv
@@ -293,12 +294,16 @@ def _panel_height(narrow: bool, rows: int, columns: int) -> Real:
 
 
 def render(paint: Callable[[Canvas], None], alt: str, *data: Part) -> Figure:
-    """Call `paint` on a sheet for each theme and layout; bind images, words and `data`."""
+    """Call `paint` on a sheet for each theme and layout; bind images, words and `data`.
+
+    The memory that drawing took goes back to the system.
+    """
     first, *rest = (
         Drawing(*(_image(paint, theme, width) for theme in THEMES)) for width in _WIDTHS.get()
     )
     vector = _image(paint, THEMES[0], WIDE, Canvas.vector) if rest else b""
     vector = vector if len(vector) <= _LARGEST else b""
+    memory.give_back()
     return Figure(first.light, first.dark, alt, rest[0] if rest else None, csv(data), vector)
 
 
