@@ -388,19 +388,6 @@ EXERCISES = (
     ),
     Exercise(
         id="ex-math-11",
-        answer=Behaviour(
-            "a function of a torch tensor z (m, C) and eps that returns (m, C)", whitened
-        ),
-        hints=(
-            "Start from the covariance matrix of the centred batch, plus ε times the identity.",
-            "torch.linalg.eigh gives the eigenvectors; scale along them, and turn back.",
-        ),
-        wrong=lambda z, eps: (z - z.mean(0)) / torch.sqrt(z.var(0, correction=0) + eps),
-        difficulty="project",
-        minutes=60,
-    ),
-    Exercise(
-        id="ex-math-12",
         answer=Function(
             "a function of two positive numbers a and b that returns a number",
             derivative_of_root,
@@ -414,5 +401,18 @@ EXERCISES = (
         wrong=lambda a, b: 1 / (a - b) if a != b else 0.0,
         difficulty="challenge",
         minutes=15,
+    ),
+    Exercise(
+        id="ex-math-12",
+        answer=Behaviour(
+            "a function of a torch tensor z (m, C) and eps that returns (m, C)", whitened
+        ),
+        hints=(
+            "Start from the covariance matrix of the centred batch, plus ε times the identity.",
+            "torch.linalg.eigh gives the eigenvectors; scale along them, and turn back.",
+        ),
+        wrong=lambda z, eps: (z - z.mean(0)) / torch.sqrt(z.var(0, correction=0) + eps),
+        difficulty="project",
+        minutes=60,
     ),
 )

@@ -360,26 +360,6 @@ EXERCISES: tuple[Exercise, ...] = (
     Exercise(
         id="ex-help-12",
         answer=Numeric(
-            lambda: _worth("batch, × 5"),
-            "that is not the mean over seeds of the difference at the last look",
-            {
-                "that is at the plain network's own rate": lambda: _worth("batch, × 1"),
-                "that is at thirty times the rate": lambda: _worth("batch, × 30"),
-            },
-            abs=1e-5,
-        ),
-        hints=(
-            "multiples.accuracy has the dimensions arm, seed, setting and step.",
-            "accuracy.sel(arm='relu', setting='batch, × 5').isel(step=-1) minus that of setting "
-            "'none', and its mean over seeds.",
-        ),
-        wrong=0.9,
-        difficulty="project",
-        minutes=30,
-    ),
-    Exercise(
-        id="ex-help-13",
-        answer=Numeric(
             (450 / 1.6 / 180, 0.8),
             "a run's time is its steps times the time of each",
             {
@@ -401,5 +381,25 @@ EXERCISES: tuple[Exercise, ...] = (
         wrong=(2.5, 0.8),
         difficulty="warm-up",
         minutes=5,
+    ),
+    Exercise(
+        id="ex-help-13",
+        answer=Numeric(
+            lambda: _worth("batch, × 5"),
+            "that is not the mean over seeds of the difference at the last look",
+            {
+                "that is at the plain network's own rate": lambda: _worth("batch, × 1"),
+                "that is at thirty times the rate": lambda: _worth("batch, × 30"),
+            },
+            abs=1e-5,
+        ),
+        hints=(
+            "multiples.accuracy has the dimensions arm, seed, setting and step.",
+            "accuracy.sel(arm='relu', setting='batch, × 5').isel(step=-1) minus that of setting "
+            "'none', and its mean over seeds.",
+        ),
+        wrong=0.9,
+        difficulty="project",
+        minutes=30,
     ),
 )

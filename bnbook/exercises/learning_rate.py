@@ -149,22 +149,6 @@ EXERCISES = (
     Exercise(
         id="ex-rate-6",
         answer=Numeric(
-            measured_over_formula,
-            "that is not the mean over seeds of rotation, measured over predicted, of AdamW in the "
-            "network",
-            abs=0.002,
-        ),
-        hints=(
-            "walks.rotation has one arm for each place and rule.",
-            "Select arm 'network, AdamW' and average over seeds.",
-        ),
-        wrong=2.0,
-        difficulty="challenge",
-        minutes=10,
-    ),
-    Exercise(
-        id="ex-rate-7",
-        answer=Numeric(
             lambda: math.log(2) / (2 * 0.0005),
             "by which factor does decay change ‖w‖² at each step, and what does that do to η/‖w‖²?",
             {
@@ -182,7 +166,7 @@ EXERCISES = (
         minutes=6,
     ),
     Exercise(
-        id="ex-rate-8",
+        id="ex-rate-7",
         answer=Function(
             "a function of the Hessian (d, d) at w, w (d,), η and λ, returning a number",
             products,
@@ -199,6 +183,22 @@ EXERCISES = (
         minutes=10,
     ),
     Exercise(
+        id="ex-rate-8",
+        answer=Numeric(
+            measured_over_formula,
+            "that is not the mean over seeds of rotation, measured over predicted, of AdamW in the "
+            "network",
+            abs=0.002,
+        ),
+        hints=(
+            "walks.rotation has one arm for each place and rule.",
+            "Select arm 'network, AdamW' and average over seeds.",
+        ),
+        wrong=2.0,
+        difficulty="project",
+        minutes=120,
+    ),
+    Exercise(
         id="ex-rate-9",
         answer=Numeric(
             beyond_the_edge,
@@ -212,7 +212,7 @@ EXERCISES = (
             "Select arm 'batch, decay = 0.002, rate = 0.3' and average over steps and seeds.",
         ),
         wrong=2.0,
-        difficulty="challenge",
-        minutes=12,
+        difficulty="project",
+        minutes=120,
     ),
 )

@@ -287,17 +287,6 @@ EXERCISES = (
     ),
     Exercise(
         id="ex-noise-11",
-        answer=Design(fair_sizes),
-        hints=(
-            "Start from bnbook.experiments.get('ghost-dropout').plan('smoke') and keep the ghosts.",
-            "dataclasses.replace makes a copy of an arm, or of its net, with one field changed.",
-        ),
-        wrong=experiments.get("internal-shift").plan("smoke"),
-        difficulty="project",
-        minutes=60,
-    ),
-    Exercise(
-        id="ex-noise-12",
         answer=Numeric(
             0.4 / math.sqrt(8),
             "the variance goes as one over the size of the batch",
@@ -313,5 +302,16 @@ EXERCISES = (
         wrong=0.05,
         difficulty="warm-up",
         minutes=3,
+    ),
+    Exercise(
+        id="ex-noise-12",
+        answer=Design(fair_sizes),
+        hints=(
+            "Start from bnbook.experiments.get('ghost-dropout').plan('smoke') and keep the ghosts.",
+            "dataclasses.replace makes a copy of an arm, or of its net, with one field changed.",
+        ),
+        wrong=experiments.get("internal-shift").plan("smoke"),
+        difficulty="project",
+        minutes=60,
     ),
 )

@@ -269,21 +269,6 @@ EXERCISES = (
     Exercise(
         id="ex-smooth-8",
         answer=Function(
-            "a function of two torch tensors, weight (out, …) and direction (out, …), that returns "
-            "(out, …)",
-            filter_normalised,
-        ),
-        hints=(
-            "A filter is what belongs to one output: weight[0], weight[1], and so on.",
-            "flatten(1) makes every filter a row, whatever its shape.",
-        ),
-        wrong=lambda weight, direction: direction * weight.norm() / direction.norm(),
-        difficulty="project",
-        minutes=60,
-    ),
-    Exercise(
-        id="ex-smooth-9",
-        answer=Function(
             "a function of a torch tensor x (N, C, H, W) and channels that returns a tensor",
             plain_shortcut,
         ),
@@ -299,7 +284,7 @@ EXERCISES = (
         minutes=10,
     ),
     Exercise(
-        id="ex-smooth-10",
+        id="ex-smooth-9",
         answer=Numeric(
             0.1,
             "write ‖w‖² after the step as a function of η, by Pythagoras; then maximise",
@@ -317,7 +302,7 @@ EXERCISES = (
         minutes=12,
     ),
     Exercise(
-        id="ex-smooth-11",
+        id="ex-smooth-10",
         answer=Numeric(
             slower_without,
             "take steps_to the target of each seed first, then the log ratio, then the mean",
@@ -340,5 +325,20 @@ EXERCISES = (
         wrong=10.0,
         difficulty="challenge",
         minutes=15,
+    ),
+    Exercise(
+        id="ex-smooth-11",
+        answer=Function(
+            "a function of two torch tensors, weight (out, …) and direction (out, …), that returns "
+            "(out, …)",
+            filter_normalised,
+        ),
+        hints=(
+            "A filter is what belongs to one output: weight[0], weight[1], and so on.",
+            "flatten(1) makes every filter a row, whatever its shape.",
+        ),
+        wrong=lambda weight, direction: direction * weight.norm() / direction.norm(),
+        difficulty="project",
+        minutes=60,
     ),
 )

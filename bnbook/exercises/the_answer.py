@@ -258,27 +258,6 @@ EXERCISES = (
     ),
     Exercise(
         id="ex-answer-9",
-        answer=Numeric(
-            gain_of_batch,
-            "that is not the mean over seeds of batch minus none, in speed, for 4 sigmoid layers",
-            {
-                "that is the accuracy at the end; speed is its average over the looks": (
-                    lambda: gain_of_batch(outcome="accuracy")
-                ),
-                "the sign is that of none over batch": lambda: -gain_of_batch(),
-            },
-            abs=0.002,
-        ),
-        hints=(
-            "bnbook.outcomes.the_answer.studied(record).speed has dimensions network, part, seed.",
-            "Select the network and the two parts by name, and average over seeds.",
-        ),
-        wrong=5.0,
-        difficulty="challenge",
-        minutes=12,
-    ),
-    Exercise(
-        id="ex-answer-10",
         answer=Function(
             "a function of four numpy arrays (n,), none, batch, none_there and batch_there, that "
             "returns two numbers",
@@ -296,5 +275,26 @@ EXERCISES = (
         ),
         difficulty="challenge",
         minutes=12,
+    ),
+    Exercise(
+        id="ex-answer-10",
+        answer=Numeric(
+            gain_of_batch,
+            "that is not the mean over seeds of batch minus none, in speed, for 4 sigmoid layers",
+            {
+                "that is the accuracy at the end; speed is its average over the looks": (
+                    lambda: gain_of_batch(outcome="accuracy")
+                ),
+                "the sign is that of none over batch": lambda: -gain_of_batch(),
+            },
+            abs=0.002,
+        ),
+        hints=(
+            "bnbook.outcomes.the_answer.studied(record).speed has dimensions network, part, seed.",
+            "Select the network and the two parts by name, and average over seeds.",
+        ),
+        wrong=5.0,
+        difficulty="project",
+        minutes=120,
     ),
 )

@@ -81,6 +81,14 @@ def test_ids_count_the_exercises_of_a_chapter_as_its_page_does(name: str) -> Non
     assert declared == [f"ex-{topic}-{number}" for number in range(1, len(declared) + 1)]
 
 
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_projects_are_called_so_and_close_the_list(name: str) -> None:
+    projects = [each.difficulty == "project" for each in exercises.catalogue(name).values()]
+    assert projects == sorted(projects)
+    titles = re.findall(r"\{exercise-start\}\n:label: \S+\n```\n\*\*(.+?)\*\*", page(name))
+    assert [bool(re.search(r"\bproject\b", title, re.I)) for title in titles] == projects
+
+
 def test_no_exercise_is_called_like_a_claim() -> None:
     assert not CATALOGUE.keys() & claims.ledger().keys()
     assert not [claim for claim in claims.ledger() if claim.startswith("ex-")]
