@@ -90,7 +90,11 @@ def run(
         record = store.load(key)
         if record is not None:
             return record
-        record = Run(experiment, plan, origin, scale, store, device, executor, progress).record()
+        work = Run(experiment, plan, origin, scale, store, device, executor, progress)
+        try:
+            record = work.record()
+        except KeyboardInterrupt:  # where in the training it came is of no use to anybody
+            raise KeyboardInterrupt(f"{experiment.name}. {LOST}") from None
         store.save(record, title(experiment.name, plan, scale), key)
     for task in plan.tasks():
         store.drop(origin.key(task))

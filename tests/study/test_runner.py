@@ -97,8 +97,10 @@ def test_a_second_run_is_read_from_the_store(tmp_path: Path) -> None:
 
 def test_an_interrupted_run_goes_on_after_the_groups_it_finished(tmp_path: Path) -> None:
     STOP_AT.add(4)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match=r"made-up.*are stored") as stopped:
         run(tmp_path)
+    assert stopped.value.__suppress_context__
+    assert measure.__name__ not in [entry.name for entry in stopped.traceback]
     assert CALLS == [0, 1, 2, 3]
     STOP_AT.clear()
     record = run(tmp_path)
