@@ -1,5 +1,6 @@
 """Binder gets what the package needs, for the CPU, and no package's host is named."""
 
+import json
 import os
 import re
 import tomllib
@@ -35,6 +36,12 @@ def test_what_the_package_depends_on_is_pinned_within_its_bounds() -> None:
 
 def test_the_last_step_of_binder_can_be_run() -> None:
     assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
+
+
+def test_a_kernel_in_binder_ends_with_its_notebook() -> None:
+    script = (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
+    (written,) = re.findall(r"echo '(.*)' > \"\$settings/overrides.json\"", script)
+    assert json.loads(written)["@jupyterlab/notebook-extension:tracker"] == {"kernelShutdown": True}
 
 
 def test_chapters_are_shown_in_binder_as_they_are_written() -> None:
