@@ -263,7 +263,8 @@ CLAIMS = (
     ),
     Claim(
         id="after-19",
-        says="With other weights or units gradients behind batch normalization grow with depth.",
+        says="Where weights are not orthogonal or units not linear, gradients behind batch "
+        "normalization grow with depth.",
         source="yang2019mean, meterez2024towards",
         experiment="bounded-gradients",
         statistic=outcomes.growth_of("gaussian, identity", "orthogonal, relu", "gaussian, relu"),

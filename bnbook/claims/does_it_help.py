@@ -54,7 +54,7 @@ CLAIMS = (
     ),
     Claim(
         id="help-4",
-        says="It helps the sigmoid most.",
+        says="Batch normalization helps the sigmoid more than any other activation.",
         source="chang2017why",
         experiment="activations",
         statistic=outcomes.sigmoid_gains_most,
@@ -150,8 +150,8 @@ CLAIMS = (
     ),
     Claim(
         id="help-12",
-        says="On every class of that table the ROC curve with batch normalization has at least "
-        "the area of that without.",
+        says="On every class of a table of numbers the ROC curve with batch normalization has at "
+        "least the area of that without.",
         source="replication",
         experiment="tabular",
         statistic=outcomes.area_by_class,
@@ -175,7 +175,8 @@ CLAIMS = (
     ),
     Claim(
         id="help-14",
-        says="At five times that rate it needs fewer steps still.",
+        says="At five times the best learning rate of the plain convolutional network, the one "
+        "with batch normalization needs fewer steps than at that rate.",
         source="ioffe2015batch, notes2015ioffe",
         experiment="multiplied-rates",
         statistic=lambda record: outcomes.as_accurate_as_plain(record, 5, outcomes.AT[1]),
@@ -185,7 +186,8 @@ CLAIMS = (
     ),
     Claim(
         id="help-15",
-        says="At thirty times that rate it ends more accurate than at that rate.",
+        says="At thirty times the best learning rate of the plain convolutional network, the one "
+        "with batch normalization ends more accurate than at that rate.",
         source="ioffe2015batch, notes2015ioffe",
         experiment="multiplied-rates",
         statistic=lambda record: outcomes.more_accurate_at(record, 30, outcomes.AT[1]),

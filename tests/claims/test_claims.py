@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -381,6 +382,19 @@ def test_a_chapter_of_the_list_without_a_file_is_told_which(
 def test_every_claim_of_the_book_names_an_experiment_that_exists() -> None:
     for claim in claims.ledger().values():
         assert claim.experiment in experiments.names(), claim.id
+
+
+LEANS = re.compile(
+    r"^(?:It(?! is the)|They|There|The (?:same|gain))\b|\bthat (?:table|it does)\b|\bstill\.$"
+)
+"""How sentences begin and end that are understood only beside the claim before."""
+
+
+def test_every_claim_of_the_book_is_a_sentence_that_stands_alone() -> None:
+    assert LEANS.search("At five times that rate it needs fewer steps still.")
+    said = {name: claim.says for name, claim in claims.ledger().items()}
+    assert {name: says for name, says in said.items() if LEANS.search(says)} == {}
+    assert len(set(said.values())) == len(said)
 
 
 @pytest.mark.parametrize("claim_id", list(claims.ledger()))
