@@ -7,7 +7,14 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, Formatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    Formatter,
+    Locator,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+)
 
 from bnbook.figures.style import Limits, Real
 from bnbook.figures.words import tick
@@ -45,7 +52,7 @@ def along(ax: Axes, x: np.ndarray, log: bool, *, ticks: int = 6) -> None:
     elif x.min() > 0:
         ax.set_xscale("log")
         ax.set_xlim(*_span(x))
-        ax.xaxis.set_major_locator(LogLocator(numticks=ticks + 1))
+        ax.xaxis.set_major_locator(_marks(x, ticks))
     else:
         ax.set_xscale("symlog", linthresh=positive.min(), linscale=0.4)
         ax.set_xlim(x.min(), x.max())
@@ -79,6 +86,25 @@ def _span(x: np.ndarray) -> Limits:
     """The range of `x`, opened a little when it is a single place."""
     low, high = float(x.min()), float(x.max())
     return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _marks(x: np.ndarray, ticks: int) -> Locator:
+    """Where a logarithmic axis has numbers: at powers of ten if three or more are in its range.
+
+    Else at the places themselves where they are few and apart, or between the powers too.
+    """
+    low, high = _span(x)
+    places = sorted(set(x.tolist()))
+    apart = np.diff(np.log(places)).min(initial=np.inf) * 2 * ticks >= np.log(high / low)
+    for locator in (
+        LogLocator(numticks=ticks + 1),
+        FixedLocator(places if apart else []),
+        LogLocator(subs=(1.0, 3.0), numticks=ticks + 1),
+        LogLocator(subs=(1.0, 2.0, 5.0), numticks=ticks + 1),
+    ):
+        if 3 <= sum(low <= at <= high for at in locator.tick_values(low, high)) <= ticks + 1:
+            return locator
+    return FixedLocator(MaxNLocator(ticks, steps=_STEPS).tick_values(low, high))
 
 
 def _decades(positive: np.ndarray, ticks: int) -> list[Real]:
