@@ -20,8 +20,9 @@ CLAIMS = (
         kind="equivalent",
         stratified_by="of",
         quantifier="all",
-        note="Slope of the logarithm of the variance of μ_B, and of σ²_B, over log m for m from "
-        "16 to 256, plus one, with the sign turned; averaged over units and hidden layers.",
+        note="Slope of the logarithm of the variance of the batch's mean, and of that of its "
+        "variance, over log m for m from 16 to 256, plus one, with the sign turned; averaged over "
+        "units and hidden layers.",
     ),
     Claim(
         id="noise-2",
