@@ -185,7 +185,7 @@ def _fill(
         ax.add_patch(Rectangle((x, y), 1, 1, facecolor=fill, **edge))
     else:
         ink = canvas.theme.text
-        ax.add_patch(Rectangle((x, y), 1, 1, facecolor=canvas.theme.grid, **edge))
+        ax.add_patch(Rectangle((x, y), 1, 1, facecolor=canvas.theme.grid, hatch="//", **edge))
     lines = cell.lines
     for k, line in enumerate(lines):
         ax.annotate(

@@ -1,6 +1,9 @@
 """A heatmap writes each mean with half the width of its interval."""
 
 import re
+from collections.abc import Callable
+from contextvars import Context
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,3 +49,13 @@ def test_logarithmic_colours_need_positive_values(record: xr.Dataset) -> None:
     below = record.assign(drift=record.drift - 10)
     with pytest.raises(ValueError, match="need positive values; the smallest here is −"):
         figures.heatmap(below, "drift", rows="layer", select={"step": 0}, log=True)
+
+
+@pytest.mark.parametrize("lost", [(), tuple(range(6))])
+def test_a_cell_without_a_number_is_hatched_for_grey_is_a_number_too(
+    lost: tuple[int, ...], records: Callable[..., xr.Dataset]
+) -> None:
+    made = records(arms=("none",), diverged=lost)
+    draw = partial(figures.heatmap, made, "drift", rows="layer", select={"step": 100})
+    drawn = Context().run(draw).vector  # at every width: a quick figure has no vectors
+    assert (b"<pattern" in drawn) is bool(lost)
