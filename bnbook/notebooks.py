@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bnbook.pasting import typeset
+
 OPENING = re.compile(r"^(`{3,}|:{3,})\{([\w:-]+)\}[ ]*(.*)$")
 OPTION = re.compile(r"^:([\w-]+):[ ]*(.*)$")
 ROLE = re.compile(r"\{([\w:]+)\}`([^`]+)`")
@@ -232,7 +234,7 @@ class _Page:
         if role == "glue:text":
             name, _, form = content.partition(":")
             value = self.pasted[name]
-            return format(value, form) if form else str(value)
+            return typeset(format(value, form) if form else str(value))
         if role.startswith("cite"):
             return self._cited([key.strip() for key in content.split(",")], role == "cite:t")
         if role == "math":

@@ -123,7 +123,7 @@ def made() -> Any:
         "application/vnd.jupyter.widget-view+json": {"model_id": "1"},
     }
     notebook.cells[2].outputs = [nbformat.v4.new_output("display_data", shown)]
-    return nbformat.from_dict(render(notebook, "a", REFS, BOOK, {"gain": 0.1749}))
+    return nbformat.from_dict(render(notebook, "a", REFS, BOOK, {"gain": -0.1749}))
 
 
 def words(notebook: Any) -> str:
@@ -148,7 +148,7 @@ def test_it_is_a_notebook(made: Any) -> None:
         "and Two and Three ([2001](https://example.org/book/bibliography.html#cite-two2001))",
         "[Another page](https://example.org/book/b.html)",
         "[there](https://example.org/book/a.html#here)",
-        r"It is 0.17 for $x \in \mathbb{R}$, not `{cite}`.",
+        r"It is −0.17 for $x \in \mathbb{R}$, not `{cite}`.",
         "- Term: what it means",
         "\\lVert x \\rVert = 1\n\\tag{1.2}\n$$",
         "> **Predict**\n>\n> What will $\\operatorname{E} x$ be?",

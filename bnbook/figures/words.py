@@ -9,9 +9,8 @@ import numpy as np
 import xarray as xr
 
 from bnbook.figures.style import Real
+from bnbook.pasting import SUPERSCRIPTS
 from bnbook.stats import Interval, number
-
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def tick(value: Real, _position: int | None = None) -> str:
@@ -30,7 +29,7 @@ def tick(value: Real, _position: int | None = None) -> str:
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
         mantissa = f"{value / 10.0**exponent:.4g}"
-        power = f"10{str(exponent).translate(_SUPERSCRIPTS)}"
+        power = f"10{str(exponent).translate(SUPERSCRIPTS)}"
         text = power if mantissa == "1" else f"{mantissa}×{power}"
     return text.replace("-", "−")
 

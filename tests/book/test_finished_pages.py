@@ -55,6 +55,12 @@ def test_a_heading_that_says_nothing_is_no_heading() -> None:
     assert [cell.name for cell in page.tr.find_all(["th", "td"])] == ["th", "td"]
 
 
+def test_a_pasted_number_has_a_minus_and_a_power_of_ten_and_other_text_stays() -> None:
+    page = soup('<p>x-1 -2 <span class="pasted-text"><b>-0.25</b> to 4e-07</span></p>')
+    part("pasted").print_well(page)
+    assert page.p.get_text() == "x-1 -2 −0.25 to 4×10⁻⁷"
+
+
 def test_what_is_for_print_is_a_file_too(tmp_path: Path) -> None:
     drawn = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>' * 4
     uri = f"data:image/svg+xml;base64,{base64.b64encode(drawn).decode()}"

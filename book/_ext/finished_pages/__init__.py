@@ -10,7 +10,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
-from . import access, facts, icons, pictures, search, terms
+from . import access, facts, icons, pasted, pictures, search, terms
 
 
 def _pages(app: Sphinx) -> Iterator[tuple[str, Path]]:
@@ -48,6 +48,7 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
         pictures.share_looks(page)
         pictures.name_data(page, folder, name.count("/"))
         access.mend(page)
+        pasted.print_well(page)
         if name == terms.GLOSSARY:
             terms.read(page)
         elif name in app.env.found_docs:
