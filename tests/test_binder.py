@@ -38,6 +38,15 @@ def test_the_last_step_of_binder_can_be_run() -> None:
     assert os.access(ROOT / "binder" / "postBuild", os.X_OK)
 
 
+def test_binder_fetches_the_notebooks_of_the_repository_that_config_names() -> None:
+    script = (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
+    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    assert "sed -n 's/^  url: //p' _config.yml" in script
+    assert re.findall(r"^  url: (.*)$", config, re.MULTILINE) == [
+        yaml.safe_load(config)["repository"]["url"]
+    ]
+
+
 def test_a_kernel_in_binder_ends_with_its_notebook() -> None:
     script = (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
     (written,) = re.findall(r"echo '(.*)' > \"\$settings/overrides.json\"", script)

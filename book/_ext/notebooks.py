@@ -1,4 +1,4 @@
-"""The pages as notebooks in plain Markdown, with outputs: what is downloaded, and what Colab opens.
+"""The pages as notebooks in plain Markdown, with outputs: what is downloaded, and what opens.
 
 They lie in `notebooks/` beside the pages, and in the place of those that the theme offers for
 download. The repository's branch `notebooks` has the same files, for services that read from there.
@@ -127,11 +127,15 @@ def _pasted(path: Path) -> dict:
 
 
 def _offer(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
-    """Colab and Kaggle beside Binder."""
+    """Colab and Kaggle beside Binder, which opens the page's notebook and not its source."""
     for group in context.get("header_buttons", []):
         if group.get("label") == "launch-buttons":
             _, owner, name = _repository(app)
             file = f"{Path(pagename).name}.ipynb"
+            for button in group["buttons"]:
+                place, tree, _ = button.get("url", "").partition("?urlpath=lab/tree/")
+                if tree:
+                    button["url"] = f"{place}{tree}{FOLDER}/{file}"
             raw = f"https://raw.githubusercontent.com/{owner}/{name}/{BRANCH}/{file}"
             group["buttons"] += [
                 _button(

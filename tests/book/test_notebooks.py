@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -63,6 +65,19 @@ def test_cells_have_outputs_and_none_says_that_an_exercise_is_right(chapter: str
             assert "..." in each.source
             assert "not attempted yet" in str(each.outputs)
         assert "bnbook.solution(" not in each.source
+
+
+def test_binder_opens_the_notebook_and_not_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "book" / "_ext"))
+    offer = importlib.import_module("notebooks")._offer
+    site = "https://mybinder.org/v2/gh/owner/name/main?urlpath=lab/tree/"
+    buttons = [{"url": f"{site}book/a.md"}]
+    context = {"header_buttons": [{"label": "launch-buttons", "buttons": buttons}]}
+    theme = {"repository_url": "https://github.com/owner/name"}
+    app = SimpleNamespace(config=SimpleNamespace(html_theme_options=theme))
+    offer(app, "book/a", "page.html", context, None)
+    assert buttons[0]["url"] == f"{site}notebooks/a.ipynb"
+    assert len(buttons) == 3
 
 
 @pytest.mark.parametrize("service", ["Colab", "Kaggle"])

@@ -139,8 +139,8 @@ def test_page_opens_in_binder_as_a_notebook(page: str) -> None:
     assert links, "no launch button: the page lacks the jupytext header"
     for link in links:
         path = link.partition("?urlpath=lab/tree/")[2]
-        assert path == f"{page}.md"
-        assert (ROOT / path).is_file()
+        assert path == f"notebooks/{Path(page).name}.ipynb"
+        assert (HTML / path).is_file()
 
 
 def test_the_first_page_opens_the_cover() -> None:
