@@ -234,7 +234,8 @@ def as_csv(table: Table) -> str:
     return out.getvalue()
 
 
-# Every rule names .bn-scoreboard: nothing else on the page changes.
+# Every rule names .bn-scoreboard: nothing else on the page changes. The last one leaves rows that
+# are out of sight without layout until they come near.
 _STYLE = """
 .bn-scoreboard{overflow-x:visible}
 .bn-scoreboard .bn-filters:not([hidden]){display:grid;gap:.5rem .9rem;margin:1rem 0;\
@@ -268,6 +269,10 @@ stroke:currentColor;fill:currentColor}
 .bn-scoreboard>table>tbody>tr>td:nth-child(3){grid-area:3/1/auto/-1}
 .bn-scoreboard>table>tbody>tr>td:nth-child(4){grid-area:2/2;text-align:right}
 .bn-scoreboard>table>thead th:nth-child(n+3){display:none}
+}
+@media screen{
+.bn-scoreboard>table>tbody>tr:not([hidden]){content-visibility:auto;\
+contain-intrinsic-size:auto 9rem}
 }
 """
 

@@ -38,7 +38,7 @@
 
   // Those in sight first, the others when there is time.
   function begin() {
-    if (!window.katex) return reach();
+    if (!window.katex) return later(reach);
     const formulas = [...document.querySelectorAll(".math.notranslate")];
     const near = formulas.map((formula) => {
       const box = formula.getBoundingClientRect();
@@ -66,6 +66,7 @@
   function reach() {
     const boxes = ".bd-article :is(.katex-display, pre, .text_html, .bn-strata, .bn-decisions, .bn-scrolls)";
     for (const box of document.querySelectorAll(`${boxes}, .pst-scrollable-table-container`)) {
+      if (box.closest("details:not([open])")) continue; // asked for its width, it would be laid out
       if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     }
@@ -76,6 +77,7 @@
     clearTimeout(resized);
     resized = setTimeout(reach, 200);
   });
+  document.addEventListener("toggle", reach, true);
   window.addEventListener("beforeprint", all);
   document.addEventListener("DOMContentLoaded", begin);
 })();
