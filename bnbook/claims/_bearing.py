@@ -116,6 +116,12 @@ BEARING = (
         "a shaken network that falls behind one without normalization",
     ),
     Bears(
+        "shift-12",
+        "for",
+        "The same rival, in residual networks of convolutions.",
+        "a shaken residual network that falls behind one without normalization",
+    ),
+    Bears(
         "answer-1",
         "against",
         "The simplest rival: what batch normalization does before the first step.",
