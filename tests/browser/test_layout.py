@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from fontTools.ttLib import TTFont
 from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import HTML
 
 if TYPE_CHECKING:
     from tests.browser.conftest import View
@@ -167,3 +170,28 @@ def test_the_keyboard_is_seen_wherever_it_is(page: str, browser: Browser, site: 
     context.close()
     assert unseen == []
     assert any("primary-toggle" in each for each in names)
+
+
+# Characters that are icons, drawn by an element or by a rule before or after it: weight and number.
+ICONS = """() => [...document.querySelectorAll('body *')].flatMap((e) =>
+    ['::before', '::after', null].flatMap((part) => {
+        const style = getComputedStyle(e, part);
+        const own = [...e.childNodes].filter((n) => n.nodeType === 3).map((n) => n.data).join('');
+        const text = part ? style.content : own;
+        return [...text].map((c) => c.codePointAt(0)).filter((c) => c >= 0xe000 && c <= 0xf8ff)
+            .map((code) => [style.fontFamily, Number(style.fontWeight), code]);
+    }))"""
+FONTS = {
+    ("Free", 900): "fa-solid-900",
+    ("Free", 400): "fa-regular-400",
+    ("Brands", 400): "fa-brands-400",
+}
+
+
+def test_every_icon_is_in_the_fonts_that_came_with_the_page(page: str, visit: Visit) -> None:
+    drawn = {tuple(icon) for icon in visit(page).page.evaluate(ICONS)}
+    assert drawn
+    for family, weight, code in drawn:
+        kind = "Brands" if "Brands" in family else "Free"
+        font = TTFont(HTML / "_static" / "icons" / f"{FONTS[kind, weight]}.woff")
+        assert code in font.getBestCmap(), f"{code:x} of {family}, {weight}"

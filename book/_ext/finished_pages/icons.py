@@ -18,6 +18,8 @@ FACES = {
     "fa-regular-400": ("Font Awesome 6 Free", 400),
     "fa-brands-400": ("Font Awesome 6 Brands", 400),
 }
+ICON = r"[\"'](\\[ef][0-9a-f]{3}|[\ue000-\uf8ff])[\"']"
+"""An icon in a rule: the number of its character, or the character itself."""
 
 
 def is_script(address: str) -> bool:
@@ -29,7 +31,7 @@ def used(page: BeautifulSoup) -> set[str]:
     """Names of the icons of a page."""
     return {
         name
-        for icon in page.select("i[class*=fa-]")
+        for icon in page.select("[class*=fa-]")
         for name in icon["class"]
         if name.startswith("fa-")
     }
@@ -43,22 +45,25 @@ def link(page: BeautifulSoup, depth: int) -> None:
 
 def write(folder: Path, names: set[str]) -> None:
     """Write the fonts, each with the icons of these names and those of the theme's own rules."""
-    rules = (folder / SHEET).read_text(encoding="utf-8")
-    by_name = dict(re.findall(r"\.(fa-[a-z0-9-]+):before\{content:\"(\\[0-9a-f]+)\"", rules))
-    wanted = {by_name[name] for name in names if name in by_name}
-    for sheet in (folder / "_static").rglob("*.css"):  # what rules draw without naming an icon
-        plain = re.sub(r"\.fa-[a-z0-9-]+:before\{[^}]*\}", "", sheet.read_text(encoding="utf-8"))
-        wanted |= set(re.findall(r"\"(\\[fe][0-9a-f]{3})\"", plain))
+    sheets = {
+        path: path.read_text(encoding="utf-8") for path in (folder / "_static").rglob("*.css")
+    }
+    codes = set()
+    for sheet in sheets.values():
+        for selectors, body in re.findall(r"([^{}]*)\{([^{}]*)\}", sheet):
+            of_rule = set(re.findall(r"\.(fa-[a-z0-9-]+)::?before", selectors))
+            if not of_rule or of_rule & names:  # a rule that names no icon draws one by itself
+                codes |= set(map(_code, re.findall(ICON, body)))
+    rules = sheets[folder / SHEET]
     whole = re.compile(r"@font-face\{[^}]*fontawesome/webfonts[^}]*\}")
     (folder / SHEET).write_text(whole.sub("", rules), encoding="utf-8")
-    codes = [int(code[1:], 16) for code in wanted]
     target = folder / "_static" / "icons"
     target.mkdir(exist_ok=True)
     faces = []
     for name, (family, weight) in FACES.items():
         font = TTFont(folder / FONTS / f"{name}.ttf")
         cut = subset.Subsetter()
-        cut.populate(unicodes=codes)
+        cut.populate(unicodes=sorted(codes))
         cut.subset(font)
         font.flavor = "woff"
         font.save(target / f"{name}.woff")
@@ -67,3 +72,7 @@ def write(folder: Path, names: set[str]) -> None:
             f'font-display:block;src:url({name}.woff) format("woff")}}'
         )
     (target / "icons.css").write_text("\n".join(faces) + "\n", encoding="utf-8")
+
+
+def _code(icon: str) -> int:
+    return ord(icon) if len(icon) == 1 else int(icon[1:], 16)
