@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 from scipy.stats import binom
 
+from bnbook.pasting import typeset
 from bnbook.stats.effects import StatsError
 
 LEVEL = 0.95
@@ -64,10 +65,10 @@ def number(value: float, uncertainty: float = 0.0) -> str:
 
     The uncertainty keeps two digits when they are 10 to 35 and one otherwise, as the Particle
     Data Group rounds; without an uncertainty the value keeps three digits. Numbers that would
-    need more than six decimals are written in powers of ten.
+    need more than six decimals, or more digits than are known, are written in powers of ten.
 
-    >>> number(-0.123456, 0.0123), number(3.14159, 0.5), number(2 / 3)
-    ('−0.123', '3.1', '0.667')
+    >>> number(-0.123456, 0.0123), number(3.14159, 0.5), number(2 / 3), number(7.09e-6)
+    ('−0.123', '3.1', '0.667', '7.09×10⁻⁶')
     """
     if uncertainty > 0 and math.isfinite(uncertainty) and math.isfinite(value):
         power = math.floor(math.log10(uncertainty))
@@ -77,7 +78,7 @@ def number(value: float, uncertainty: float = 0.0) -> str:
         text = f"{value:.3g}"
     if float(text) == 0:
         text = text.lstrip("-")
-    return text.replace("-", "\N{MINUS SIGN}")
+    return typeset(text)
 
 
 def interval(values: ArrayLike, level: float = LEVEL) -> Interval:

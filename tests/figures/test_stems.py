@@ -16,7 +16,8 @@ pytestmark = pytest.mark.usefixtures("quick")
 def row(alt: str, name: str) -> list[float]:
     """The values that a figure's words give for a row."""
     (found,) = re.findall(rf"{re.escape(name)}: ([^:]*)\.(?: |$)", alt)
-    return [float(each.replace("−", "-")) for each in found.split(", ")]
+    plain = found.translate(str.maketrans("−⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "--0123456789")).replace("×10", "e")
+    return [float(each) for each in plain.split(", ")]
 
 
 def test_the_words_hold_the_values_of_short_rows_and_the_range_of_long_ones() -> None:

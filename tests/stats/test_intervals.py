@@ -235,7 +235,7 @@ def test_a_ratio_needs_pairs() -> None:
         (Interval(0.0, -0.04, 0.04, 9), "0.00 [−0.04, 0.04]"),
         (Interval(0.25, 0.25, 0.25, 9), "0.25 [0.25, 0.25]"),
         (Interval(-0.001, -0.04, 0.038, 9), "0.00 [−0.04, 0.04]"),
-        (Interval(3e-9, 1e-9, 5e-9, 9), "3.00e−09 [1.00e−09, 5.00e−09]"),
+        (Interval(3e-9, 1e-9, 5e-9, 9), "3.00×10⁻⁹ [1.00×10⁻⁹, 5.00×10⁻⁹]"),
         (Interval(0.5, math.nan, math.nan, 1), "0.5 (1 seed, no interval)"),
         (Interval(math.nan, math.nan, math.nan, 0), "no usable seed"),
     ],
