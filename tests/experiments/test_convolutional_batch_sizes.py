@@ -40,6 +40,7 @@ def test_an_arm_is_torchs_sgd_on_torchs_layers(norm: str, m: int) -> None:
     for below, above, weight in zip(CHANNELS[:-1], CHANNELS[1:], weights, strict=True):
         convolution = nn.Conv2d(below, above, 3, padding=1)
         convolution.weight.data.copy_(weight)
+        assert convolution.bias is not None
         nn.init.zeros_(convolution.bias)
         parts += [convolution, normaliser(norm, above), nn.ReLU(), nn.MaxPool2d(2)]
     head = nn.Linear(32, 10)
