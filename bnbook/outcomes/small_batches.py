@@ -85,6 +85,17 @@ def kept_by_groups_in_convolutions(record: xr.Dataset) -> xr.DataArray:
     return -lost(by_arm_and_size(record), "group")
 
 
+def lost_beyond_groups_in_convolutions(record: xr.Dataset) -> xr.DataArray:
+    """How much more of its lead from m = 32 to m = 2 BN loses than GroupNorm."""
+    accuracy = by_arm_and_size(record)
+    return lost(accuracy, "batch") - lost(accuracy, "group")
+
+
+def behind_in_convolutions(record: xr.Dataset) -> xr.DataArray:
+    """How far BN is behind no normaliser at m = 2."""
+    return paired(by_arm_and_size(record).sel(m=SMALL, drop=True), "none", "batch")
+
+
 def lost_under_adam(record: xr.Dataset) -> xr.DataArray:
     """How much more accurate BN ends under Adam at m = 32 than at m = 2."""
     accuracy = by_arm_and_size(record).sel(arm="batch", drop=True)

@@ -9,12 +9,14 @@ from bnbook import experiments
 from bnbook.factors import crossed, names_of
 from bnbook.outcomes.arms import at_choice_of_others
 from bnbook.outcomes.small_batches import (
+    behind_in_convolutions,
     by_arm_and_size,
     by_size,
     films,
     in_use,
     kept_by_groups_in_convolutions,
     loss_parts,
+    lost_beyond_groups_in_convolutions,
     lost_by_convolutions,
     lost_under_adam,
     unfair,
@@ -99,3 +101,5 @@ def test_what_convolutions_lose_is_of_their_lead_over_no_normaliser() -> None:
     record = race(("none", "batch", "group"), [*plain, *batch, *group])
     np.testing.assert_allclose(lost_by_convolutions(record), [0.5, 0.6])
     np.testing.assert_allclose(kept_by_groups_in_convolutions(record), [-0.1, -0.2])
+    np.testing.assert_allclose(lost_beyond_groups_in_convolutions(record), [0.4, 0.4])
+    np.testing.assert_allclose(behind_in_convolutions(record), [0.6, 0.5])
