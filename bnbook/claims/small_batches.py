@@ -213,8 +213,8 @@ CLAIMS = (
         statistic=outcomes.behind_in_convolutions,
         unit="accuracy",
         matters=MATTERS,
-        note="The source finds that errors grow as batches shrink; that it is no use any more would "
-        "be the extreme. " + RACED,
+        note="The source finds that errors grow as batches shrink; that nothing would be better is "
+        "the extreme of it. " + RACED,
     ),
 )
 
