@@ -32,7 +32,7 @@ book: records check html  ## measure what is not published, check a part of what
 records: $(VENV)/book
 	$(BIN)/bnbook run --all
 
-check: $(VENV)/book  ## train the cheapest part of every published record anew, and compare
+check: $(VENV)/book  ## train a cheap part of every published record anew, and compare
 	$(BIN)/python -m bnbook.publishing check
 
 remeasure: $(VENV)/book  ## train everything anew; says which verdicts differ from the published

@@ -1,7 +1,7 @@
 """Records that ship: publish them, check them, and measure everything anew.
 
 python -m bnbook.publishing publish     # what is stored here becomes what ships
-python -m bnbook.publishing check       # the cheapest part of each is trained anew, compared
+python -m bnbook.publishing check       # a cheap part of each is trained anew, compared
 python -m bnbook.publishing remeasure   # everything is trained anew, verdicts are compared
 """
 
@@ -59,6 +59,7 @@ def publish() -> list[str]:
 def check(say: Callable[[str], object] = print) -> list[Check]:
     """Train the cheapest part of every published record that this code would use, and compare.
 
+    Where even that is long, one seed of it.
     A record whose part was found to agree on this machine before is not checked again.
     What disagrees is trained in full into the store of this machine, which comes before what is
     published, and said aloud. The report lies beside the records, for the page on the build.

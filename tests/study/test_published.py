@@ -13,6 +13,7 @@ import xarray as xr
 from bnbook import claims, experiments, publishing
 from bnbook.experiments.covariate_shift import Cats
 from bnbook.study import Measurement, published, runner
+from bnbook.study.base import Trial
 from bnbook.study.published import TOLERANCE, all_shipped, deviations, shipped
 
 NAME = "covariate-shift"
@@ -150,6 +151,39 @@ def test_a_part_that_disagrees_is_trained_in_full_with_a_warning(
     assert said[0].startswith("WARNING: covariate-shift")
     used = experiments.run(NAME, "smoke", progress=False)
     np.testing.assert_array_equal(used.accuracy, record.accuracy)
+
+
+def timed(*seconds: float) -> xr.Dataset:
+    return xr.Dataset(attrs={"part_seconds": json.dumps(seconds)})
+
+
+def test_the_cheapest_part_is_checked_whole_or_by_one_seed_where_it_was_long() -> None:
+    plan = experiments.get("dissection").plan("smoke")
+    many = len(plan.tasks())
+    brief = published.cheap_task(plan, timed(*[9.0] * (many - 1), published.LONG))
+    assert brief == plan.tasks()[0]
+    long = published.cheap_task(plan, timed(*[99.0] * (many - 1), published.LONG + 1))
+    assert isinstance(long, Trial)
+    assert long == replace(plan.tasks()[-1], seeds=plan.seeds[:1])
+
+
+def test_one_seed_of_parts_that_are_of_seeds_is_the_first_of_all() -> None:
+    plan = experiments.get("linear-unit").plan("book")
+    parts = plan.tasks()
+    assert len(parts) > 1
+    found = published.cheap_task(plan, timed(*[99.0] * len(parts)))
+    assert found.label.startswith("seeds 0")
+    assert found.work == 1
+
+
+@pytest.mark.parametrize("name", ["running-lag", "batch-sizes-adam"])
+def test_a_seed_alone_is_what_it_was_among_the_others(name: str) -> None:
+    record = experiments.run(name, "smoke", progress=False)
+    plan = experiments.get(name).plan("smoke")
+    task = published.cheap_task(plan, timed(*[99.0] * len(plan.tasks())))
+    found = deviations(runner.perform(task, "cpu"), record)
+    assert found
+    assert max(found.values()) < TOLERANCE / 100
 
 
 def made(seeds: int = 8) -> xr.Dataset:
