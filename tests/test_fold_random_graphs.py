@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from bnbook.folding import FoldError, fold
+from tests.nets.foreign import batch_norm
 
 CHANNELS = 4
 Make = Callable[[], nn.Module]
@@ -32,7 +33,7 @@ IMAGE_LAYERS: dict[str, Make] = {
     "transposed": lambda: nn.ConvTranspose2d(CHANNELS, CHANNELS, 3, padding=1),
     "transposed, grouped": lambda: nn.ConvTranspose2d(CHANNELS, CHANNELS, 1, groups=2),
     "batch": lambda: nn.BatchNorm2d(CHANNELS),
-    "batch, no β": lambda: nn.BatchNorm2d(CHANNELS, bias=False),
+    "batch, no β": lambda: batch_norm(nn.BatchNorm2d, CHANNELS, bias=False),
     "batch, not affine": lambda: nn.BatchNorm2d(CHANNELS, affine=False),
     "synchronised": lambda: nn.SyncBatchNorm(CHANNELS),
     "instance": lambda: nn.InstanceNorm2d(CHANNELS, affine=True, track_running_stats=True),
@@ -46,7 +47,7 @@ ROW_LAYERS: dict[str, Make] = {
     "linear": lambda: nn.Linear(CHANNELS, CHANNELS),
     "linear, no bias": lambda: nn.Linear(CHANNELS, CHANNELS, bias=False),
     "batch": lambda: nn.BatchNorm1d(CHANNELS),
-    "batch, no β": lambda: nn.BatchNorm1d(CHANNELS, bias=False),
+    "batch, no β": lambda: batch_norm(nn.BatchNorm1d, CHANNELS, bias=False),
     "layer": lambda: nn.LayerNorm(CHANNELS),
     "relu": nn.ReLU,
     "dropout": lambda: nn.Dropout(0.5),
@@ -147,4 +148,4 @@ def test_a_random_graph_of_torchs_layers_folds_to_equal_numbers_or_is_refused(
     shape = (3, CHANNELS, 9, 9) if images else (5, CHANNELS)
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     share = folded_share(networks(images), x, dtype)
-    assert 0.1 < share < 1  # both happen: otherwise nothing was tried
+    assert 0 < share < 1  # both happen: otherwise nothing was tried

@@ -14,6 +14,7 @@ from bnbook.folding import FoldError, fold
 from bnbook.nets import MLP, Dropout
 from bnbook.nets.chains import Graph, graph_of
 from bnbook.norms.affine import Affine
+from tests.nets.foreign import batch_norm
 
 
 @pytest.fixture(autouse=True)
@@ -398,7 +399,7 @@ def test_a_lazy_layer_has_to_be_run_once() -> None:
 
 
 TORCHS: dict[str, Callable[[], nn.Module]] = {
-    "no β": lambda: nn.BatchNorm2d(3, bias=False),
+    "no β": lambda: batch_norm(nn.BatchNorm2d, 3, bias=False),
     "no γ and β": lambda: nn.InstanceNorm2d(3, track_running_stats=True),
     "γ and β": lambda: nn.InstanceNorm2d(3, affine=True, track_running_stats=True),
     "synchronised": lambda: nn.SyncBatchNorm(3),

@@ -107,8 +107,16 @@ def normed(norm: nn.Module, channels: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), norm, nn.ReLU())
 
 
+def batch_norm(kind: type[nn.Module], channels: int, bias: bool = True, **options: Any) -> Any:
+    """Torch's own, without β as its newer versions make it: those of 2.11 do not know the word."""
+    norm = kind(channels, **options)
+    if not bias:
+        norm.register_parameter("bias", None)
+    return norm
+
+
 def batch_normed(channels: int, options: dict[str, Any]) -> nn.Module:
-    return normed(nn.BatchNorm2d(channels, **options), channels)
+    return normed(batch_norm(nn.BatchNorm2d, channels, **options), channels)
 
 
 BLOCKS: dict[str, Callable[[int], nn.Module]] = {

@@ -16,7 +16,7 @@ import bnbook
 from bnbook import nets, norms
 from bnbook.data.vision import torchvision_datasets
 from bnbook.nets import AdoptError
-from tests.nets.foreign import BATCH_NORMS, BLOCKS, Branching, stack, stirred
+from tests.nets.foreign import BATCH_NORMS, BLOCKS, Branching, batch_norm, stack, stirred
 
 X = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(1)).double()
 
@@ -60,7 +60,7 @@ def test_every_block_computes_the_same(name: str) -> None:
 def test_batch_normalization_of_every_dimension(dims: int, options: dict[str, Any]) -> None:
     kind = {0: nn.BatchNorm1d, 1: nn.BatchNorm1d, 3: nn.BatchNorm3d}[dims]
     first = nn.Linear(5, 4) if not dims else {1: nn.Conv1d, 3: nn.Conv3d}[dims](5, 4, 2)
-    layers = [first, kind(4, **options), nn.ReLU(), nn.Flatten()]
+    layers = [first, batch_norm(kind, 4, **options), nn.ReLU(), nn.Flatten()]
     x = torch.randn(7, 5, *[3] * dims).double()
     width = nn.Sequential(*copy.deepcopy(layers)).double()(x).shape[1]
     same_in_both_modes(stirred(nn.Sequential(*layers, nn.Linear(width, 3))), x)
