@@ -110,32 +110,40 @@ class Check:
 
 
 def check(experiment: Experiment, plan: Plan, record: xr.Dataset) -> Check:
-    """Compute the part of a record anew that took least time, or one seed of it, and compare."""
-    task = cheap_task(plan, record)
-    part = perform(task, "cpu")
-    found = deviations(part, record)
-    worst = max(found, key=lambda name: found[name], default="")
+    """Compute the part of a record anew that took least time, or one seed of it, and compare.
+
+    A seed that disagrees is not the last word: then the whole part is computed.
+    """
+    for task in cheap_tasks(plan, record):
+        part = perform(task, "cpu")
+        found = deviations(part, record)
+        worst = max(found, key=lambda name: found[name], default="")
+        deviation = found.get(worst, 0.0)
+        if deviation <= TOLERANCE:
+            break
     return Check(
         record.attrs["key"],
         experiment.name,
         plan.data,
         task.label,
-        found.get(worst, 0.0),
+        deviation,
         str(worst),
         part.attrs["seconds"],
         record.attrs["platform"] == platform.platform(),
     )
 
 
-def cheap_task(plan: Plan, record: xr.Dataset) -> Task:
-    """The part of a record that took least time; its first seed alone, if that was over `LONG`."""
+def cheap_tasks(plan: Plan, record: xr.Dataset) -> list[Task]:
+    """The part of a record that took least time; before it its first seed, if that is `LONG`."""
     number, seconds = cheapest(record)
     tasks = list(plan.tasks())
     if seconds <= LONG:
-        return tasks[number]
+        return [tasks[number]]
     of_one = list(plan.with_seeds(plan.seeds[:1]).tasks())
     # parts are of arms, then they are as many as before; or of seeds, then another has to do
-    return of_one[number] if len(of_one) == len(tasks) else min(of_one, key=lambda task: task.work)
+    alike = len(of_one) == len(tasks)
+    one = of_one[number] if alike else min(of_one, key=lambda task: task.work)
+    return [one, tasks[number]]
 
 
 def cheapest(record: xr.Dataset) -> tuple[int, float]:

@@ -160,18 +160,19 @@ def timed(*seconds: float) -> xr.Dataset:
 def test_the_cheapest_part_is_checked_whole_or_by_one_seed_where_it_was_long() -> None:
     plan = experiments.get("dissection").plan("smoke")
     many = len(plan.tasks())
-    brief = published.cheap_task(plan, timed(*[9.0] * (many - 1), published.LONG))
-    assert brief == plan.tasks()[0]
-    long = published.cheap_task(plan, timed(*[99.0] * (many - 1), published.LONG + 1))
-    assert isinstance(long, Trial)
-    assert long == replace(plan.tasks()[-1], seeds=plan.seeds[:1])
+    brief = published.cheap_tasks(plan, timed(*[9.0] * (many - 1), published.LONG))
+    assert brief == [plan.tasks()[0]]
+    long, whole = published.cheap_tasks(plan, timed(*[99.0] * (many - 1), published.LONG + 1))
+    assert whole == plan.tasks()[-1]
+    assert isinstance(whole, Trial)
+    assert long == replace(whole, seeds=plan.seeds[:1])
 
 
 def test_one_seed_of_parts_that_are_of_seeds_is_the_first_of_all() -> None:
     plan = experiments.get("linear-unit").plan("book")
     parts = plan.tasks()
     assert len(parts) > 1
-    found = published.cheap_task(plan, timed(*[99.0] * len(parts)))
+    found, _ = published.cheap_tasks(plan, timed(*[99.0] * len(parts)))
     assert found.label.startswith("seeds 0")
     assert found.work == 1
 
@@ -180,10 +181,23 @@ def test_one_seed_of_parts_that_are_of_seeds_is_the_first_of_all() -> None:
 def test_a_seed_alone_is_what_it_was_among_the_others(name: str) -> None:
     record = experiments.run(name, "smoke", progress=False)
     plan = experiments.get(name).plan("smoke")
-    task = published.cheap_task(plan, timed(*[99.0] * len(plan.tasks())))
+    task, _ = published.cheap_tasks(plan, timed(*[99.0] * len(plan.tasks())))
     found = deviations(runner.perform(task, "cpu"), record)
     assert found
     assert max(found.values()) < TOLERANCE / 100
+
+
+def test_a_seed_that_disagrees_is_not_the_last_word(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = measured_and_published()
+    wrong = record.copy(deep=True)
+    gap = 1.2 * record.accuracy.std("seed", ddof=1)
+    wrong["accuracy"] = record.accuracy + gap.where(record.seed == record.seed[0], 0)
+    monkeypatch.setattr(published, "LONG", 0.0)
+    found = published.check(experiments.get(NAME), experiments.get(NAME).plan("smoke"), wrong)
+    assert found.agrees
+    assert found.part != "seeds 0–0"
 
 
 def made(seeds: int = 8) -> xr.Dataset:
