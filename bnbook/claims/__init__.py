@@ -141,8 +141,9 @@ def across(judged: Table) -> Across:
 def surprise(judged: Table) -> Judgement:
     """The claim of a table that the measurements contradict most, wherever it was measured.
 
-    Of those that fail on every data set of which records ship, those measured on most of them;
-    of these the one whose effect is, where it is least, the largest in units of what matters.
+    Of those that fail on every data set of which records ship, and hold in no setting there, those
+    measured on most of them; of these the one whose effect is, where it is least, the largest in
+    units of what matters.
     The table's own largest effect where no claim fails.
     """
     return surprising(judged)

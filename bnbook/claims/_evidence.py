@@ -9,7 +9,7 @@ from functools import cached_property
 from html import escape
 
 from bnbook.claims._judgement import Judgement
-from bnbook.claims._page import CELL, called, verdict_word
+from bnbook.claims._page import CELL, called, extent, verdict_word
 from bnbook.claims._table import Table
 from bnbook.stats import Verdict
 from bnbook.stats.quantifiers import FAILS
@@ -111,7 +111,10 @@ def surprising(table: Table) -> Judgement:
 
     def rank(each: Judgement) -> tuple[bool, int, float]:
         everywhere = (each, *each.elsewhere)
-        fails = all(one.verdict in FAILS and one.verdict != "disproved" for one in everywhere)
+        fails = all(
+            one.verdict in FAILS and one.verdict != "disproved" and not extent(one)
+            for one in everywhere
+        )
         sizes = [0.0 if math.isnan(one.in_bounds) else abs(one.in_bounds) for one in everywhere]
         return fails, len(everywhere) if fails else 0, min(sizes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -124,3 +125,18 @@ def test_the_surprise_fails_wherever_it_was_measured(
 
     found = [fails("made-1", -0.5, 0.3), fails("made-2", -0.2, -0.1), fails("made-3", 0.9, 0.9)]
     assert claims.surprise(Table({"made-up": tuple(found)}, {})).claim.id == "made-2"
+
+
+def test_a_claim_that_holds_in_most_settings_is_no_surprise() -> None:
+    def apart(found: xr.Dataset) -> xr.DataArray:
+        gain = CLAIM.statistic(found)
+        settings = pd.Index(["one", "another"], name="setting")
+        return xr.concat([gain - 5, gain + 5], settings)
+
+    strata = replace(CLAIM, id="made-4", stratified_by="setting", quantifier="all", statistic=apart)
+    in_part, whole = (
+        weigh(claim, record(-0.2, scale="book"), "book")
+        for claim in (strata, replace(CLAIM, id="made-5"))
+    )
+    assert (in_part.verdict, whole.verdict) == ("reversed", "reversed")
+    assert claims.surprise(Table({"made-up": (in_part, whole)}, {})).claim.id == "made-5"
