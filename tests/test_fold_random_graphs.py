@@ -130,7 +130,7 @@ def folded_share(strategy: st.SearchStrategy[nn.Module], x: Tensor, dtype: torch
     outcomes = []
 
     @settings(
-        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
+        max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
     )
     @given(strategy)
     def run(net: nn.Module) -> None:
@@ -148,4 +148,4 @@ def test_a_random_graph_of_torchs_layers_folds_to_equal_numbers_or_is_refused(
     shape = (3, CHANNELS, 9, 9) if images else (5, CHANNELS)
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     share = folded_share(networks(images), x, dtype)
-    assert 0 < share < 1  # both happen: otherwise nothing was tried
+    assert 0.1 < share < 1  # both happen: otherwise nothing was tried
