@@ -49,6 +49,10 @@ LARGEST_SEED = 2**31 - 1
 """What is made from a seed must fit every generator of random numbers in use."""
 
 
+BEAT = 2.0
+"""Seconds after which a progress bar tells the time anew, when no part has been finished: parts of
+networks with convolutions take minutes."""
+
 LOST = "Parts that had finished are stored, and the same run goes on from them"
 
 
@@ -355,12 +359,14 @@ def _side_by_side(
         futures = {
             executor.submit(perform_elsewhere, task, device, source): (i, task) for i, task in tasks
         }
+    bar.set_postfix_str(f"parts to do: {len(futures)}")
     try:
-        for future in _as_they_succeed(futures, all_begun):
+        for future in _as_they_succeed(futures, bar.refresh, all_begun):
             i, task = futures.pop(future)
             part = future.result()
             del future
             yield i, part
+            bar.set_postfix_str(f"parts to do: {len(futures)}", refresh=False)
             bar.update(task.work)
     except BaseException:
         if local is not None:
@@ -372,16 +378,18 @@ def _side_by_side(
 
 
 def _as_they_succeed(
-    futures: Iterable[Future[Any]], all_begun: bool = False
+    futures: Iterable[Future[Any]], beat: Callable[[], object], all_begun: bool = False
 ) -> Iterator[Future[Any]]:
-    """Futures that have a result, as they have it.
+    """Futures that have a result, as they have it; `beat` is called while there is none.
 
     After one that has none, what was not begun is cancelled and what runs is waited for: it is
     minutes of work. Then its error is raised, which for a process that died is a `WorkLost`.
     """
     waiting, failure = set(futures), None
     while waiting:
-        done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        done, waiting = wait(waiting, BEAT, return_when=FIRST_COMPLETED)
+        if not done:
+            beat()
         while done:
             future = done.pop()
             error = _failure(future)

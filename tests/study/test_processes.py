@@ -7,6 +7,7 @@ no time, or for ever.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -52,7 +53,7 @@ import madeup
 from bnbook import experiments
 from bnbook.study import runner
 from bnbook.cli import main
-runner.processes = lambda: 2
+runner.processes, runner.BEAT = (lambda: 2), 0.5
 experiments.get, experiments.names = madeup.of, lambda *_: ["doomed", "endless", "sound"]
 main()
 """
@@ -121,3 +122,16 @@ def test_whichever_way_a_parent_ends_its_processes_end(folder: Path) -> None:
         assert not any(map(alive, workers))
     with Store(folder / "records").alone("x", pytest.fail):
         pass
+
+
+def test_while_a_part_lasts_the_bar_tells_the_time_and_what_is_to_do(folder: Path) -> None:
+    parent = start(folder, "run", "endless")
+    said, times = "", set[str]()
+    assert parent.stderr is not None
+    while len(times) < 3:
+        said += parent.stderr.read(1)  # ends where the pipe does
+        assert parent.poll() is None, said
+        times = set(re.findall(r"\[(\d\d:\d\d)<.*?, parts to do: 3\]", said))
+    parent.terminate()
+    parent.communicate(timeout=30)
+    assert "endless · book" in said
