@@ -7,6 +7,7 @@ python -m bnbook.publishing remeasure   # everything is trained anew, verdicts a
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -18,8 +19,10 @@ from pathlib import Path
 import xarray as xr
 from loky import get_reusable_executor
 
+import bnbook
 from bnbook import claims, environment, experiments
-from bnbook.store import Store
+from bnbook.record import provenance
+from bnbook.store import Store, write_atomically
 from bnbook.study import published
 from bnbook.study.base import USUAL, Experiment, Plan
 from bnbook.study.machine import end_with, processes
@@ -32,6 +35,8 @@ JPEG = "folder:cifar10-jpeg"
 """CIFAR-10 as a folder of JPEG files, for the lab of who has it so."""
 PUBLISHED = (("book", USUAL), ("book", CLOTHES))
 """Scales and data sets of which every experiment's record ships."""
+REPORT = "report.json"
+"""Where, beside the records of `remeasure`, it is kept what everything took and how it agreed."""
 
 
 def publish() -> list[str]:
@@ -102,49 +107,66 @@ def _checked(pending: Sequence[tuple[Experiment, Plan, xr.Dataset]]) -> Iterator
 
 
 def _line(found: Check) -> str:
-    if found.deviation == 0:
-        return f"{found.experiment}: {found.part}: bit for bit as published"
-    far = f"{found.deviation:.2g} of the spread over seeds ({found.variable})"
+    of = f" ({found.variable})" if found.deviation else ""
     if found.agrees:
-        return f"{found.experiment}: {found.part}: within {far}"
+        return f"{found.experiment}: {found.part}: {_far(found.deviation)}{of}"
     return (
-        f"WARNING: {found.experiment}: {found.part} deviates from what was published by {far}, "
+        f"WARNING: {found.experiment}: {found.part}: {_far(found.deviation)}{of}, "
         f"more than {TOLERANCE}: it is trained in full here"
     )
+
+
+def _far(deviation: float) -> str:
+    """How far something is from what was published, in words."""
+    if deviation == 0:
+        return "bit for bit as published"
+    return f"{deviation:.2g} of the spread over seeds from what was published"
 
 
 def remeasure(say: Callable[[str], object] = print) -> list[tuple[str, str, str]]:
     """Train everything anew, apart from all that is stored; claims whose verdict is another.
 
     Each is (claim, published verdict, verdict here). Claims are weighed one by one, here and there.
-    At the end it says what each experiment took, the longest first.
+    At the end it says what each experiment took, the longest first. The report lies beside the
+    records, as `REPORT`.
     """
-    scale = environment.scale()
-    fresh = Store(environment.records().parent / "remeasured")
-    was: dict[str, xr.Dataset | None] = {}
-    now: dict[str, xr.Dataset] = {}
+    scale, folder = environment.scale(), environment.records().parent / "remeasured"
     differ: list[tuple[str, str, str]] = []
-    compared = 0
-    for claim_id, claim in claims.ledger().items():
-        name = claim.experiment
-        if name not in now:
-            was[name] = published.shipped(experiments.get(name), scale)
-            now[name] = experiments.run(name, scale, store=fresh)
-        here, before = claims.judge(claim_id, now[name]), was[name]
+    compared, took = 0, {}
+    for name in experiments.names(scale):
+        experiment = experiments.get(name)
+        before = published.shipped(experiment, scale)
+        record = experiments.run(name, scale, store=Store(folder))
+        took[name] = {"core_s": record.attrs["compute_time_s"], "s": record.attrs["wall_time_s"]}
         if before is None:
             continue
-        there, compared = claims.judge(claim_id, before), compared + 1
-        if here.verdict != there.verdict:
-            differ.append((claim_id, there.verdict, here.verdict))
-            say(
-                f"{claim_id}: published {there.verdict}, {there.effect}; "
-                f"here {here.verdict}, {here.effect}"
-            )
+        if not before.attrs["outdated"]:
+            far = max(published.deviations(record, before).values(), default=0.0)
+            took[name]["deviation"] = far
+            say(f"{name}: {_far(far)}")
+        for claim_id in (c for c, claim in claims.ledger().items() if claim.experiment == name):
+            here, there = claims.judge(claim_id, record), claims.judge(claim_id, before)
+            compared += 1
+            if here.verdict != there.verdict:
+                differ.append((claim_id, there.verdict, here.verdict))
+                say(
+                    f"{claim_id}: published {there.verdict}, {there.effect}; "
+                    f"here {here.verdict}, {here.effect}"
+                )
     say(f"{compared - len(differ)} of {compared} verdicts are those published")
-    took = {name: float(record.attrs["compute_time_s"]) for name, record in now.items()}
-    for name in sorted(took, key=lambda name: -took[name]):
-        say(f"{took[name]:7.0f} core-seconds  {name}")
-    say(f"{sum(took.values()):7.0f} core-seconds in all")
+    for name in sorted(took, key=lambda name: -took[name]["core_s"]):
+        say(f"{took[name]['core_s']:7.0f} core-seconds  {name}")
+    say(f"{sum(each['core_s'] for each in took.values()):7.0f} core-seconds in all")
+    report = {
+        "version": bnbook.__version__,
+        "scale": scale,
+        **_about(),
+        **provenance(),
+        "verdicts": compared,
+        "differ": differ,
+        "experiments": took,
+    }
+    write_atomically(folder / REPORT, json.dumps(report, indent=1).encode())
     return differ
 
 

@@ -1,7 +1,8 @@
 """What speed was measured: the comparisons that `bnbook bench --json` leaves, kept per release.
 
 A file `bench/results/VERSION.json` has the machine, how busy it was, and the seconds of every
-repeat of every subject. They come with a checkout of the repository.
+repeat of every subject. A file `bench/remeasured/VERSION.json` is the report that `make remeasure`
+leaves. They come with a checkout of the repository.
 """
 
 from __future__ import annotations
@@ -52,15 +53,20 @@ class Result:
 
 def results() -> list[Result]:
     """The comparisons of all releases, the oldest first; `NoResults` where there are none."""
+    return [Result(**each) for each in _kept("results", "`bnbook bench --json` makes one")]
+
+
+def _kept(folder: str, how: str) -> list[dict[str, Any]]:
+    """What is kept in a folder of bench, the oldest release first."""
     here = environment.checkout()
-    paths = sorted((here / "bench" / "results").glob("*.json")) if here else []
+    paths = list((here / "bench" / folder).glob("*.json")) if here else []
     if not paths:
         raise NoResults(
-            "the comparisons that were kept come with a checkout of the repository only, in "
-            "bench/results; `bnbook bench --json` makes one"
+            "what was timed at each release comes with a checkout of the repository only, in "
+            f"bench/{folder}; {how}"
         )
-    found = [Result(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
-    return sorted(found, key=lambda result: [int(part) for part in result.version.split(".")])
+    paths.sort(key=lambda path: [int(part) for part in path.stem.split(".")])
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 def machines() -> Page:
@@ -119,6 +125,38 @@ def growth(quantities: Mapping[str, str], along: str) -> xr.Dataset:
     sizes = [size for size, _ in curves[0]]
     labels = {"arm": list(quantities.values()), along: sizes}
     return _labelled(np.array(values), ("arm", along, "seed"), labels, "time", "ms")
+
+
+def anew(longest: int = 12) -> Page:
+    """What `make remeasure` took at the latest release, and how far its records agreed.
+
+    A paragraph, and a table of the experiments that took `longest`.
+    """
+    report = _kept("remeasured", "`make remeasure` leaves one in _build/remeasured")[-1]
+    took = {name: each["core_s"] for name, each in report["experiments"].items()}
+    agreed = [each["deviation"] for each in report["experiments"].values() if "deviation" in each]
+    total, alike = sum(took.values()), sum(far == 0 for far in agreed)
+    wall = sum(each["s"] for each in report["experiments"].values())
+    same = report["verdicts"] - len(report["differ"])
+    words = [
+        f"Measured anew for release {report['version']}, on {report['machine']}, all "
+        f"{len(took)} experiments took {total / 60:.0f} minutes of one core, and "
+        f"{wall / 60:.0f} minutes in all. Of {len(agreed)} records {alike} came out bit for bit as "
+        f"published, and {same} of {report['verdicts']} verdicts are those published."
+    ]
+    if alike < len(agreed):
+        words.append(
+            f"No other record was further from the published one than {max(agreed):.2g} of the "
+            "spread over its seeds."
+        )
+    names = sorted(took, key=lambda name: -took[name])
+    rows = [(name, took[name]) for name in names[:longest]]
+    if others := names[longest:]:
+        rows.append((f"the other {len(others)}", sum(took[name] for name in others)))
+    rows.append(("all", total))
+    cells = [(name, f"{of:,.0f}", f"{100 * of / total:.0f} %") for name, of in rows]
+    made = appendix.table(("experiment", "core-seconds", "share"), cells, numbers=2)
+    return Page(" ".join(words) + "\n\n" + made.markdown)
 
 
 def _labelled(

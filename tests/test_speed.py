@@ -99,3 +99,33 @@ def test_growth_is_over_the_number_of_units(folder: Path) -> None:
 def test_without_results_it_says_how_to_get_some(folder: Path) -> None:
     with pytest.raises(speed.NoResults, match="bnbook bench --json"):
         speed.results()
+
+
+def anew(version: str, **deviations: float) -> str:
+    """The report of a `make remeasure` of experiments that took 60 s, 30 s and so on."""
+    took = {
+        name: {"core_s": 60.0 / (place + 1), "s": 60.0, "deviation": far}
+        for place, (name, far) in enumerate(deviations.items())
+    }
+    report = {"version": version, "machine": "some processor, 2 cores", "experiments": took}
+    return json.dumps({**report, "verdicts": 7, "differ": [["math-1", "supported", "reversed"]]})
+
+
+def test_what_everything_took_is_a_table_with_the_longest_first(folder: Path) -> None:
+    with pytest.raises(speed.NoResults, match="make remeasure"):
+        speed.anew()
+    kept_in = folder.parent / "remeasured"
+    kept_in.mkdir()
+    (kept_in / "0.9.0.json").write_text(anew("0.9.0", a=0.0), encoding="utf-8")
+    (kept_in / "0.10.0.json").write_text(anew("0.10.0", a=0.0, b=0.25, c=0.0), encoding="utf-8")
+    words, _, *lines = speed.anew(longest=1).markdown.splitlines()
+    assert "release 0.10.0, on some processor, 2 cores" in words
+    assert "all 3 experiments took 2 minutes of one core, and 3 minutes in all" in words
+    assert "Of 3 records 2 came out bit for bit as published" in words
+    assert "6 of 7 verdicts" in words
+    assert words.endswith("than 0.25 of the spread over its seeds.")
+    assert lines[2:] == [
+        "| a | 60 | 55 % |",
+        "| the other 2 | 50 | 45 % |",
+        "| all | 110 | 100 % |",
+    ]

@@ -30,7 +30,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path
     plan = replace(usual, seeds=tuple(range(8)), settings=cats)
     small = replace(experiment, plan=lambda scale: plan)
     monkeypatch.setattr(experiments, "get", lambda name: small)
-    monkeypatch.setattr(experiments, "names", lambda: [NAME])
+    monkeypatch.setattr(experiments, "names", lambda *_: [NAME])
     own, ships = tmp_path / "own", tmp_path / "ships"
     ships.mkdir()
     monkeypatch.setenv("BNBOOK_STORE", str(own))
@@ -256,7 +256,9 @@ def test_measuring_anew_names_the_claims_whose_verdict_is_another(
     record = measured_and_published()
     known = {k: c for k, c in claims.ledger().items() if c.experiment == NAME}
     monkeypatch.setattr(claims, "ledger", lambda: known)
-    assert publishing.remeasure(lambda _: None) == []
+    first: list[str] = []
+    assert publishing.remeasure(first.append) == []
+    assert first[0] == f"{NAME}: bit for bit as published"
     wrong = record.copy(deep=True)
     wrong["accuracy"] = wrong.accuracy * 0 + 0.5
     published.publish(wrong, NAME, experiments.get(NAME).plan("smoke"), {})
@@ -267,6 +269,20 @@ def test_measuring_anew_names_the_claims_whose_verdict_is_another(
     assert f"{len(known) - len(differ)} of {len(known)} verdicts are those published" in said
     assert said[-2].split(maxsplit=2)[1:] == ["core-seconds", NAME]
     assert said[-2].split()[0] == said[-1].split()[0] != "0"
+    report = json.loads((folders[0].parent / "remeasured" / "report.json").read_text("utf-8"))
+    assert report["verdicts"] == len(known)
+    assert report["differ"] == [list(each) for each in differ]
+    assert report["experiments"][NAME]["deviation"] > 0
+
+
+def test_an_experiment_without_claims_is_measured_anew_too(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "ledger", dict)
+    said: list[str] = []
+    assert publishing.remeasure(said.append) == []
+    assert said[0] == "0 of 0 verdicts are those published"
+    assert said[1].split(maxsplit=2)[1:] == ["core-seconds", NAME]
 
 
 def test_what_ships_already_is_not_published_again(
