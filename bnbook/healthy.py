@@ -170,14 +170,20 @@ KINDS: dict[str, Callable[[], nn.Module]] = {
 
 def trained(kind: str, seed: int, steps: int = 120) -> Visit:
     """A network of a kind, trained in batches of 32."""
-    model = seeded(seed, KINDS[kind])
     known = epoch(32, seed)
-    with torch.no_grad():
-        model.eval()(known[0][0][:2])  # shapes that are still open
+    model = seeded(seed, partial(shaped, KINDS[kind], known[0][0][:2]))
     seeded(seed, partial(fit, model.train(), endless(32, seed), steps, 0.05))  # dropout draws
     if any(getattr(module, "momentum", 0) is None for module in model.modules()):
         collected(model, known)
     return Visit(model, seen_as(known))
+
+
+@torch.no_grad()
+def shaped(make: Callable[[], nn.Module], x: torch.Tensor) -> nn.Module:
+    """A network that has seen examples: what took its shape from them has drawn its weights."""
+    model = make()
+    model.eval()(x)
+    return model
 
 
 @torch.no_grad()

@@ -25,7 +25,7 @@ On another processor the last bit differs, and training amplifies it; weights, d
 are the same. Networks that had nothing in common would differ by √2 of that spread.
 """
 
-LONG = 15.0
+LONG = 5.0
 """Seconds that a part may have taken where it was published to be checked whole, not by one seed.
 
 A seed learns nothing from the others, so it comes out as it did among them: bit for bit where
@@ -157,8 +157,10 @@ def deviations(part: xr.Dataset, record: xr.Dataset) -> dict[Hashable, float]:
 
     A value that is missing in one and not in the other deviates by one spread. Where all seeds
     agree to rounding, so must the part: to 1e-5 of the value, else it deviates without bound.
+    A part that ends amid the seeds of an arm is compared where it has members: they have a rate.
     """
     found = {}
+    members = part.data_vars.get("learning_rate", xr.DataArray(1.0)).notnull()
     for name, new in part.data_vars.items():
         if new.attrs.get("units") in CLOCKS or new.dtype.kind not in "fiub":
             continue
@@ -168,7 +170,11 @@ def deviations(part: xr.Dataset, record: xr.Dataset) -> dict[Hashable, float]:
         was = old.sel(chosen).transpose(*new.dims)
         spread = spread.sel({d: v for d, v in chosen.items() if d != "seed"})
         wide = xr.broadcast(spread, was)[0].transpose(*new.dims)
-        found[name] = _deviation(new.values.astype(float), was.values, wide.values)
+        there = xr.ones_like(new, bool)
+        if set(members.dims) <= set(new.dims):
+            there = (there & members).transpose(*new.dims)
+        values = new.values.astype(float), was.values, wide.values
+        found[name] = _deviation(*(each[there.values] for each in values))
     return found
 
 

@@ -160,7 +160,7 @@ def timed(*seconds: float) -> xr.Dataset:
 def test_the_cheapest_part_is_checked_whole_or_by_one_seed_where_it_was_long() -> None:
     plan = experiments.get("dissection").plan("smoke")
     many = len(plan.tasks())
-    brief = published.cheap_tasks(plan, timed(*[9.0] * (many - 1), published.LONG))
+    brief = published.cheap_tasks(plan, timed(*[published.LONG] * many))
     assert brief == [plan.tasks()[0]]
     long, whole = published.cheap_tasks(plan, timed(*[99.0] * (many - 1), published.LONG + 1))
     assert whole == plan.tasks()[-1]
@@ -234,6 +234,16 @@ def test_where_all_seeds_agree_so_must_the_part_and_what_is_lost_counts() -> Non
     lost = record.sel(seed=[0]).copy(deep=True)
     lost.value[...] = np.nan
     assert deviations(lost, record)["value"] == 1
+
+
+def test_a_part_that_ends_amid_the_seeds_of_an_arm_is_compared_where_it_has_members() -> None:
+    record = made().assign(learning_rate=(("arm", "seed"), np.full((2, 8), 0.1)))
+    part = record.isel(seed=slice(3)).copy(deep=True)
+    for values in part.data_vars.values():  # of "b" it has two seeds, of "a" three
+        values.loc[{"arm": "b", "seed": 2}] = np.nan
+    assert deviations(part, record) == {"value": 0, "learning_rate": 0}
+    part.value.loc[{"arm": "a", "seed": 2}] = np.nan
+    assert deviations(part, record)["value"] == pytest.approx((1 / 5) ** 0.5)
 
 
 def test_clocks_are_not_compared() -> None:
