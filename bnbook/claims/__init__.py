@@ -193,7 +193,8 @@ def say(
 
     `words` has a sentence for each verdict that the claim can get, by name; `otherwise` stands for
     those that are not there. In a sentence {effect} is the effect in words, {n} the seeds,
-    {verdict} the verdict, {at} the stratum it hangs by, and {holds}, {fails}, {open} list strata.
+    {verdict} the verdict, {at} the stratum it hangs by; {holds}, {fails}, {open} list strata, and
+    {elsewhere} is a sentence on the data where it came out otherwise, if there are any.
 
         claims.say("shift-6", inside, supported="The noisy network is ahead, by {effect}.",
                    reversed="It falls behind.", otherwise="Neither is ahead by what matters.")

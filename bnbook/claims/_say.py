@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from bnbook.claims._claim import Claim, ClaimError
 from bnbook.claims._judgement import Judgement
+from bnbook.claims._page import called
 from bnbook.claims._units import unit
 from bnbook.stats import Decision, Verdict
 from bnbook.stats.quantifiers import FAILS, HOLDS
@@ -70,8 +71,19 @@ def chosen(
             holds=_listed(judgement.strata, HOLDS),
             fails=_listed(judgement.strata, FAILS),
             open=_listed(judgement.strata, frozenset({"inconclusive"})),
-        )
+            elsewhere=_elsewhere(judgement),
+        ).rstrip()
     )
+
+
+def _elsewhere(judgement: Judgement) -> str:
+    """A sentence on the data where the claim came out otherwise; empty where there are none."""
+    other = [
+        f"on {called(each.scale, each.data)} it is *{each.verdict}*"
+        for each in judgement.elsewhere
+        if each.verdict != judgement.verdict
+    ]
+    return f"But {'; '.join(other)}." if other else ""
 
 
 def _listed(strata: Mapping[str, Decision], verdicts: frozenset[Verdict]) -> str:

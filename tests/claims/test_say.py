@@ -13,7 +13,7 @@ from IPython.core.formatters import DisplayFormatter
 
 from bnbook import claims
 from bnbook.claims import ClaimError
-from bnbook.claims._say import verdicts_of
+from bnbook.claims._say import chosen, verdicts_of
 from tests.claims.made_up import CLAIM, IDENTITY, STRATIFIED, by_activation, record
 
 WORDS = {
@@ -59,6 +59,19 @@ def test_a_sentence_may_speak_of_one_stratum_and_list_them(declared: Any) -> Non
         claims.say("made-2", made, stratum="tan", **WORDS)
     with pytest.raises(ClaimError, match="unknown verdict 'negligible'"):
         claims.say("made-4", made, **WORDS)
+
+
+def test_a_sentence_may_name_the_data_where_it_came_out_otherwise(declared: Any) -> None:
+    declared(CLAIM)
+    made = {gain: claims.judge("made-1", record(gain)) for gain in (0.2, 0.0, -0.2)}
+    there = [replace(made[0.2], data="fashion-5k", scale="book")]
+    there.append(replace(made[-0.2], data="folder:cifar10-jpeg", scale="lab"))
+    words = "Here it is {verdict}. {elsewhere}"
+    said = chosen(replace(made[0.2], elsewhere=tuple(there)), {}, words, None)
+    assert said == "Here it is supported. But on CIFAR-10, JPEG copy (lab) it is *reversed*."
+    said = chosen(replace(made[0.0], elsewhere=tuple(there)), {}, words, None)
+    assert "But on clothes it is *supported*; on CIFAR-10, JPEG copy (lab) it is *rev" in said
+    assert claims.say("made-1", record(0.2), otherwise=words) == "Here it is supported."
 
 
 def test_a_cell_shows_a_sentence_as_markdown_and_glue_pastes_it_bare(declared: Any) -> None:
