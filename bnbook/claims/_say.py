@@ -79,11 +79,11 @@ def chosen(
 def _elsewhere(judgement: Judgement) -> str:
     """A sentence on the data where the claim came out otherwise; empty where there are none."""
     other = [
-        f"on {called(each.scale, each.data)} it is *{each.verdict}*"
+        f"*{each.verdict}* on {called(each.scale, each.data)}"
         for each in judgement.elsewhere
         if each.verdict != judgement.verdict
     ]
-    return f"But {'; '.join(other)}." if other else ""
+    return f"Elsewhere the claim came out otherwise: {'; '.join(other)}." if other else ""
 
 
 def _listed(strata: Mapping[str, Decision], verdicts: frozenset[Verdict]) -> str:
