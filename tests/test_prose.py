@@ -29,7 +29,7 @@ TELLING = re.compile(
     re.I,
 )
 PARTS = ("", "-words", "-estimate", "-low", "-high", "-n", "-verdict")
-FIELDS = dict.fromkeys(("effect", "n", "at", "verdict", "holds", "fails", "open"), "")
+FIELDS = dict.fromkeys(("effect", "n", "at", "verdict", "holds", "fails", "open", "elsewhere"), "")
 
 
 @cache
