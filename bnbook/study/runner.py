@@ -49,7 +49,7 @@ LARGEST_SEED = 2**31 - 1
 """What is made from a seed must fit every generator of random numbers in use."""
 
 
-BEAT = 2.0
+BEAT = 5.0
 """Seconds after which a progress bar tells the time anew, when no part has been finished: parts of
 networks with convolutions take minutes."""
 
