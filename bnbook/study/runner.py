@@ -298,7 +298,7 @@ def perform(task: Task, device: str, progress: Progress | None = None) -> xr.Dat
     started = time.perf_counter()
     torch.set_num_threads(1)
     try:
-        with torch.random.fork_rng([] if device == "cpu" else [device]):
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             part = task(device=device, progress=progress)
     except (MemoryError, RuntimeError) as error:
