@@ -141,9 +141,8 @@ def remeasure(say: Callable[[str], object] = print) -> list[tuple[str, str, str]
         if before is None:
             continue
         if not before.attrs["outdated"]:
-            far = max(published.deviations(record, before).values(), default=0.0)
-            took[name]["deviation"] = far
-            say(f"{name}: {_far(far)}")
+            _, took[name]["deviation"] = published.furthest(record, before)
+            say(f"{name}: {_far(took[name]['deviation'])}")
         for claim_id in (c for c, claim in claims.ledger().items() if claim.experiment == name):
             here, there = claims.judge(claim_id, record), claims.judge(claim_id, before)
             compared += 1

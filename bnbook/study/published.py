@@ -116,9 +116,7 @@ def check(experiment: Experiment, plan: Plan, record: xr.Dataset) -> Check:
     """
     for task in cheap_tasks(plan, record):
         part = perform(task, "cpu")
-        found = deviations(part, record)
-        worst = max(found, key=lambda name: found[name], default="")
-        deviation = found.get(worst, 0.0)
+        worst, deviation = furthest(part, record)
         if deviation <= TOLERANCE:
             break
     return Check(
@@ -127,7 +125,7 @@ def check(experiment: Experiment, plan: Plan, record: xr.Dataset) -> Check:
         plan.data,
         task.label,
         deviation,
-        str(worst),
+        worst,
         part.attrs["seconds"],
         record.attrs["platform"] == platform.platform(),
     )
@@ -150,6 +148,13 @@ def cheapest(record: xr.Dataset) -> tuple[int, float]:
     """Number and seconds of the part of a record that took least time."""
     seconds = json.loads(record.attrs["part_seconds"])
     return int(np.argmin(seconds)), float(min(seconds))
+
+
+def furthest(part: xr.Dataset, record: xr.Dataset) -> tuple[str, float]:
+    """The variable of a part that deviates most, and how far; see `deviations`."""
+    found = deviations(part, record)
+    worst = max(found, key=lambda name: found[name], default="")
+    return str(worst), found.get(worst, 0.0)
 
 
 def deviations(part: xr.Dataset, record: xr.Dataset) -> dict[Hashable, float]:
