@@ -29,7 +29,7 @@ TELLING = re.compile(
     re.I,
 )
 PARTS = ("", "-words", "-estimate", "-low", "-high", "-n", "-verdict")
-FIELDS = dict.fromkeys(("effect", "n", "at", "verdict", "holds", "fails", "open", "elsewhere"), "")
+FIELDS = dict.fromkeys(("effect", "n", "at", "verdict", "holds", "fails", "open"), "")
 
 
 @cache
@@ -112,7 +112,8 @@ def test_what_a_page_says_has_words_for_every_verdict(source: Path) -> None:
         claim = claims.get(ast.literal_eval(call.args[0]))
         given = {each.arg: each.value for each in call.keywords}
         stratum = ast.literal_eval(given.pop("stratum", ast.Constant(None)))
-        given.pop("scale", None)
+        for option in ("scale", "elsewhere"):
+            given.pop(option, None)
         words = {name: ast.literal_eval(text) for name, text in given.items()}
         verdicts = set(verdicts_of(claim, stratum))
         assert set(words) <= verdicts | {"otherwise"}, claim.id

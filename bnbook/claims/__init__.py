@@ -187,14 +187,15 @@ def say(
     *,
     stratum: str | None = None,
     otherwise: str | None = None,
+    elsewhere: bool = False,
     **words: str,
 ) -> Sentence:
     """The sentence that the verdict on a claim, or on one stratum of it, calls for.
 
     `words` has a sentence for each verdict that the claim can get, by name; `otherwise` stands for
     those that are not there. In a sentence {effect} is the effect in words, {n} the seeds,
-    {verdict} the verdict, {at} the stratum it hangs by; {holds}, {fails}, {open} list strata, and
-    {elsewhere} is a sentence on the data where it came out otherwise, if there are any.
+    {verdict} the verdict, {at} the stratum it hangs by, and {holds}, {fails}, {open} list strata.
+    With `elsewhere` a sentence follows on the data where the claim came out otherwise, if any.
 
         claims.say("shift-6", inside, supported="The noisy network is ahead, by {effect}.",
                    reversed="It falls behind.", otherwise="Neither is ahead by what matters.")
@@ -203,7 +204,7 @@ def say(
     `ClaimError` even where it is not the one found: no page can contradict its record at another
     scale or on other data.
     """
-    return chosen(judge(claim_id, record, scale), words, otherwise, stratum)
+    return chosen(judge(claim_id, record, scale), words, otherwise, stratum, elsewhere)
 
 
 def glue(which: str | Iterable[str], scale: str | None = None) -> None:

@@ -39,9 +39,15 @@ def verdicts_of(claim: Claim, stratum: str | None = None) -> tuple[Verdict, ...]
 
 
 def chosen(
-    judgement: Judgement, words: Mapping[str, str], otherwise: str | None, stratum: str | None
+    judgement: Judgement,
+    words: Mapping[str, str],
+    otherwise: str | None,
+    stratum: str | None,
+    elsewhere: bool = False,
 ) -> Sentence:
     """The one of `words`, by verdict, that a judgement, or its decision on `stratum`, calls for.
+
+    `elsewhere` adds a sentence on the data where the claim came out otherwise.
 
     Raises `ClaimError` where a verdict that the claim can get has no words, whether or not it got
     it: prose that holds for one record only would be wrong for the next.
@@ -62,28 +68,26 @@ def chosen(
             raise ClaimError(unknown(f"stratum of {claim.id}", stratum, judgement.strata))
         effect, verdict = judgement.strata[stratum].effect, judgement.strata[stratum].verdict
     text = words.get(verdict, otherwise or "")
-    return Sentence(
-        text.format(
-            effect=unit(claim.unit).interval(effect),
-            n=effect.n,
-            at=judgement.at,
-            verdict=verdict,
-            holds=_listed(judgement.strata, HOLDS),
-            fails=_listed(judgement.strata, FAILS),
-            open=_listed(judgement.strata, frozenset({"inconclusive"})),
-            elsewhere=_elsewhere(judgement),
-        ).rstrip()
+    said = text.format(
+        effect=unit(claim.unit).interval(effect),
+        n=effect.n,
+        at=judgement.at,
+        verdict=verdict,
+        holds=_listed(judgement.strata, HOLDS),
+        fails=_listed(judgement.strata, FAILS),
+        open=_listed(judgement.strata, frozenset({"inconclusive"})),
     )
+    return Sentence(said + _otherwise(judgement) if elsewhere else said)
 
 
-def _elsewhere(judgement: Judgement) -> str:
-    """A sentence on the data where the claim came out otherwise; empty where there are none."""
+def _otherwise(judgement: Judgement) -> str:
+    """A sentence more, on the data where the claim came out otherwise, if there are any."""
     other = [
         f"*{each.verdict}* on {called(each.scale, each.data)}"
         for each in judgement.elsewhere
         if each.verdict != judgement.verdict
     ]
-    return f"Elsewhere the claim came out otherwise: {'; '.join(other)}." if other else ""
+    return f" Elsewhere the claim came out otherwise: {'; '.join(other)}." if other else ""
 
 
 def _listed(strata: Mapping[str, Decision], verdicts: frozenset[Verdict]) -> str:

@@ -66,13 +66,16 @@ def test_a_sentence_may_name_the_data_where_it_came_out_otherwise(declared: Any)
     made = {gain: claims.judge("made-1", record(gain)) for gain in (0.2, 0.0, -0.2)}
     there = [replace(made[0.2], data="fashion-5k", scale="book")]
     there.append(replace(made[-0.2], data="folder:cifar10-jpeg", scale="lab"))
-    words = "Here it is {verdict}. {elsewhere}"
-    said = chosen(replace(made[0.2], elsewhere=tuple(there)), {}, words, None)
+    words = "Here it is {verdict}."
+    said = chosen(replace(made[0.2], elsewhere=tuple(there)), {}, words, None, elsewhere=True)
     otherwise = "Elsewhere the claim came out otherwise:"
     assert said == f"Here it is supported. {otherwise} *reversed* on CIFAR-10, JPEG copy (lab)."
-    said = chosen(replace(made[0.0], elsewhere=tuple(there)), {}, words, None)
+    said = chosen(replace(made[0.0], elsewhere=tuple(there)), {}, words, None, elsewhere=True)
     assert f"{otherwise} *supported* on clothes; *reversed* on CIFAR-10, JPEG copy (lab)." in said
-    assert claims.say("made-1", record(0.2), otherwise=words) == "Here it is supported."
+    assert (
+        claims.say("made-1", record(0.2), otherwise=words, elsewhere=True)
+        == "Here it is supported."
+    )
 
 
 def test_a_cell_shows_a_sentence_as_markdown_and_glue_pastes_it_bare(declared: Any) -> None:
