@@ -16,7 +16,7 @@ from bnbook.claims import ClaimError
 from bnbook.claims._say import chosen, verdicts_of
 from tests.claims.made_up import CLAIM, IDENTITY, STRATIFIED, by_activation, record
 
-WORDS = {
+WORDS: dict[str, Any] = {
     "supported": "BN is ahead by {effect} ({n} seeds).",
     "negligible": "BN makes no odds.",
     "reversed": "BN falls behind.",
