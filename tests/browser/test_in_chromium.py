@@ -52,7 +52,10 @@ def test_a_page_read_in_the_dark_is_printed_on_white(page: str, visit: Visit) ->
         }"""
     )
     tab.pdf()
-    assert tab.evaluate("window.themes") == ["light", "dark"]
+    themes = tab.evaluate("window.themes")
+    assert themes, "it was printed in the dark"
+    # once in a long while Chromium prepares a page twice
+    assert themes == ["light", "dark"] * (len(themes) // 2)
     tab.emulate_media(media="print")
     tab.wait_for_function(f"{ground} === 'rgb(255, 255, 255)'")
     tab.emulate_media(media="screen")
