@@ -6,14 +6,13 @@ import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 from loky import cpu_count
 
 import bnbook
-from bnbook.study.machine import memory
+from bnbook.study.machine import memory, processor
 
 
 def described() -> dict[str, Any]:
@@ -29,15 +28,6 @@ def described() -> dict[str, Any]:
         "torch": version("torch"),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells it."""
-    told = Path("/proc/cpuinfo")
-    for line in told.read_text(encoding="utf-8").splitlines() if told.exists() else ():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def waiting() -> float | None:

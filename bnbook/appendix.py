@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import platform
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -23,7 +22,7 @@ from bnbook import experiments as questions
 from bnbook import norms as normalisers
 from bnbook import probes as instruments
 from bnbook.factors import names_of
-from bnbook.study import published
+from bnbook.study import machine, published
 
 _KEY = re.compile(r"(?<![\w`])[a-z][a-z0-9]*(?:19|20)\d\d[a-z0-9]+\b")
 
@@ -157,7 +156,7 @@ def statistics() -> Page:
 def versions() -> Page:
     """Versions, machine and scale of this copy."""
     rows = {"Python": platform.python_version()} | {name: version(name) for name in PACKAGES}
-    rows["machine"] = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    rows["machine"] = f"{platform.system()}, {machine.name()}"
     rows["scale"] = environment.scale()
     return table(("what", "this copy"), rows.items())
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
-from pathlib import Path
 
 import xarray as xr
 from loky import get_reusable_executor
@@ -23,7 +21,7 @@ import bnbook
 from bnbook import claims, environment, experiments
 from bnbook.record import provenance
 from bnbook.store import Store, write_atomically
-from bnbook.study import published
+from bnbook.study import machine, published
 from bnbook.study.base import USUAL, Experiment, Plan
 from bnbook.study.machine import end_with, processes
 from bnbook.study.published import TOLERANCE, Check
@@ -191,18 +189,8 @@ def _about() -> dict[str, str]:
     )
     return {
         "commit": commit.stdout.strip() or "unknown",
-        "machine": f"{_processor()}, {os.cpu_count()} cores",
+        "machine": machine.name(),
     }
-
-
-def _processor() -> str:
-    """The processor's name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def main(arguments: list[str]) -> None:

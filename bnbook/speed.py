@@ -2,7 +2,8 @@
 
 A file `bench/results/VERSION.json` has the machine, how busy it was, and the seconds of every
 repeat of every subject. A file `bench/remeasured/VERSION.json` is the report that `make remeasure`
-leaves. They come with a checkout of the repository.
+leaves, and `VERSION-MACHINE.json` one of another machine. They come with a checkout of the
+repository.
 """
 
 from __future__ import annotations
@@ -65,8 +66,14 @@ def _kept(folder: str, how: str) -> list[dict[str, Any]]:
             "what was timed at each release comes with a checkout of the repository only, in "
             f"bench/{folder}; {how}"
         )
-    paths.sort(key=lambda path: [int(part) for part in path.stem.split(".")])
+    paths.sort(key=lambda path: _release(path.stem))
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def _release(stem: str) -> tuple[list[int], str]:
+    """What orders the files: by release, and of one release that of the release's machine first."""
+    version, _, machine = stem.partition("-")
+    return [int(part) for part in version.split(".")], machine
 
 
 def machines() -> Page:
@@ -130,25 +137,13 @@ def growth(quantities: Mapping[str, str], along: str) -> xr.Dataset:
 def anew(longest: int = 12) -> Page:
     """What `make remeasure` took at the latest release, and how far its records agreed.
 
-    A paragraph, and a table of the experiments that took `longest`.
+    A paragraph for each machine that did it, and a table of the experiments that took the first
+    `longest`.
     """
-    report = _kept("remeasured", "`make remeasure` leaves one in _build/remeasured")[-1]
-    took = {name: each["core_s"] for name, each in report["experiments"].items()}
-    agreed = [each["deviation"] for each in report["experiments"].values() if "deviation" in each]
-    total, alike = sum(took.values()), sum(far == 0 for far in agreed)
-    wall = sum(each["s"] for each in report["experiments"].values())
-    same = report["verdicts"] - len(report["differ"])
-    words = [
-        f"Measured anew for release {report['version']}, on {report['machine']}, all "
-        f"{len(took)} experiments took {total / 60:.0f} minutes of one core, and "
-        f"{wall / 60:.0f} minutes in all. Of {len(agreed)} records {alike} came out bit for bit as "
-        f"published, and {same} of {report['verdicts']} verdicts are those published."
-    ]
-    if alike < len(agreed):
-        words.append(
-            f"No other record was further from the published one than {max(agreed):.2g} of the "
-            "spread over its seeds."
-        )
+    kept = _kept("remeasured", "`make remeasure` leaves one in _build/remeasured")
+    reports = [each for each in kept if each["version"] == kept[-1]["version"]]
+    took = {name: each["core_s"] for name, each in reports[0]["experiments"].items()}
+    total = sum(took.values())
     names = sorted(took, key=lambda name: -took[name])
     rows = [(name, took[name]) for name in names[:longest]]
     if others := names[longest:]:
@@ -156,7 +151,35 @@ def anew(longest: int = 12) -> Page:
     rows.append(("all", total))
     cells = [(name, f"{of:,.0f}", f"{100 * of / total:.0f} %") for name, of in rows]
     made = appendix.table(("experiment", "core-seconds", "share"), cells, numbers=2)
-    return Page(" ".join(words) + "\n\n" + made.markdown)
+    return Page("\n\n".join([*map(_told, reports), made.markdown]))
+
+
+def _told(report: Mapping[str, Any]) -> str:
+    """One report of `make remeasure`, in a paragraph."""
+    made = report["experiments"].values()
+    far = {
+        name: each["deviation"]
+        for name, each in report["experiments"].items()
+        if "deviation" in each
+    }
+    total, wall = (sum(each[of] for each in made) for of in ("core_s", "s"))
+    alike, same = list(far.values()).count(0), report["verdicts"] - len(report["differ"])
+    words = [
+        f"Measured anew for release {report['version']}, on {report['machine']}, all "
+        f"{len(made)} experiments took {total / 60:.0f} minutes of one core, and "
+        f"{wall / 60:.0f} minutes in all. Of {len(far)} records {alike} came out bit for bit as "
+        f"published, and {same} of {report['verdicts']} verdicts are those published."
+    ]
+    if alike < len(far):
+        furthest = max(far, key=lambda name: far[name])
+        words.append(
+            f"No other record was further from the published one than {far[furthest]:.2g} of the "
+            f"spread over its seeds ({furthest})."
+        )
+    if report["differ"]:
+        others = [f"{claim} ({here}, not {there})" for claim, there, here in report["differ"]]
+        words.append(f"Others there are {', '.join(others)}.")
+    return " ".join(words)
 
 
 def _labelled(

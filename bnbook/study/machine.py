@@ -1,19 +1,34 @@
-"""How many processes may train at once on this machine, and that none outlives its parent."""
+"""This machine: its name, how many processes may train, and that none outlives its parent."""
 
 from __future__ import annotations
 
 import math
 import os
+import platform
 import threading
 import time
 from pathlib import Path
 
 from loky import cpu_count
+from torch.backends.cpu import get_cpu_capability
 
 PROCESS = 2**30
 """Bytes to reckon with for each process, the calling one included; measured: 0.6 to 0.8 GiB."""
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where a container says how much memory it was given, in bytes or as "max"."""
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    told = Path("/proc/cpuinfo")
+    lines = told.read_text(encoding="utf-8").splitlines() if told.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def name() -> str:
+    """Processor, the instructions torch uses on it, and cores: what last bits and time hang on."""
+    return f"{processor()}, {get_cpu_capability()}, {cpu_count()} cores"
 
 
 def processes() -> int:

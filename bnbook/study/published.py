@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Hashable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -109,7 +108,6 @@ class Check:
     deviation: float
     variable: str
     seconds: float
-    same_machine: bool
 
     @property
     def agrees(self) -> bool:
@@ -135,7 +133,6 @@ def check(experiment: Experiment, plan: Plan, record: xr.Dataset) -> Check:
         deviation,
         worst,
         part.attrs["seconds"],
-        record.attrs["platform"] == platform.platform(),
     )
 
 
