@@ -13,7 +13,6 @@ from bnbook import experiments
 from bnbook.exercises import Case, Exercise, Function, Numeric
 from bnbook.outcomes.the_answer import studied
 
-NUMBER = "a number"
 
 
 def shares() -> Iterator[Case]:

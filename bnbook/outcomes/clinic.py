@@ -19,13 +19,6 @@ def gain(record: xr.Dataset) -> xr.DataArray:
     return gains(record).gain
 
 
-def before_and_after(record: xr.Dataset) -> xr.Dataset:
-    """Accuracy in use by visit and case, for a figure with a line a case."""
-    found = record[["accuracy"]].drop_vars(_others(record), errors="ignore")
-    found["accuracy"].attrs = {"units": "1", "long_name": "accuracy in use"}
-    return found
-
-
 def named(record: xr.Dataset, visit: str) -> tuple[int, int]:
     """In how many networks of a visit the sign of the case was found, and how many there are."""
     found = record.named.sel(visit=visit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -216,14 +216,6 @@ def answer(record: xr.Dataset, network: str, outcome: str = "speed") -> str:
 def answers(record: xr.Dataset, outcome: str = "speed") -> dict[str, str]:
     """`answer` for every network of the record."""
     return {name: answer(record, name, outcome) for name in networks(record)}
-
-
-def answers_on(records: Mapping[str, xr.Dataset], outcome: str = "speed") -> str:
-    """`answer` for records of one network on several data sets, a paragraph each."""
-    return "\n\n".join(
-        f"**On {name}.** {answer(record, networks(record)[0], outcome)}"
-        for name, record in records.items()
-    )
 
 
 def networks(record: xr.Dataset) -> list[str]:
