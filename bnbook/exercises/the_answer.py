@@ -14,7 +14,6 @@ from bnbook.exercises import Case, Exercise, Function, Numeric
 from bnbook.outcomes.the_answer import studied
 
 
-
 def shares() -> Iterator[Case]:
     """mean(part)/mean(whole), where the mean of the seeds' ratios is another number."""
     rng = np.random.default_rng(0)
