@@ -105,20 +105,20 @@ def _checked(pending: Sequence[tuple[Experiment, Plan, xr.Dataset]]) -> Iterator
 
 
 def _line(found: Check) -> str:
-    of = f" ({found.variable})" if found.deviation else ""
+    far = _far(found.deviation, found.variable)
     if found.agrees:
-        return f"{found.experiment}: {found.part}: {_far(found.deviation)}{of}"
+        return f"{found.experiment}: {found.part}: {far}"
     return (
-        f"WARNING: {found.experiment}: {found.part}: {_far(found.deviation)}{of}, "
+        f"WARNING: {found.experiment}: {found.part}: {far}, "
         f"more than {TOLERANCE}: it is trained in full here"
     )
 
 
-def _far(deviation: float) -> str:
+def _far(deviation: float, variable: str) -> str:
     """How far something is from what was published, in words."""
     if deviation == 0:
         return "bit for bit as published"
-    return f"{deviation:.2g} of the spread over seeds from what was published"
+    return f"{deviation:.2g} of the spread over seeds from what was published ({variable})"
 
 
 def remeasure(say: Callable[[str], object] = print) -> list[tuple[str, str, str]]:
@@ -139,8 +139,9 @@ def remeasure(say: Callable[[str], object] = print) -> list[tuple[str, str, str]
         if before is None:
             continue
         if not before.attrs["outdated"]:
-            _, took[name]["deviation"] = published.furthest(record, before)
-            say(f"{name}: {_far(took[name]['deviation'])}")
+            variable, far = published.furthest(record, before)
+            took[name] |= {"variable": variable, "deviation": far}
+            say(f"{name}: {_far(far, variable)}")
         for claim_id in (c for c, claim in claims.ledger().items() if claim.experiment == name):
             here, there = claims.judge(claim_id, record), claims.judge(claim_id, before)
             compared += 1

@@ -18,6 +18,7 @@ import xarray as xr
 
 from bnbook import appendix, environment
 from bnbook.appendix import Page
+from bnbook.study.published import TOLERANCE
 
 Comparison = Mapping[str, Any]
 """One subject of a release: "seconds", "ratios", "curves" and what was "absent", by name."""
@@ -156,13 +157,9 @@ def anew(longest: int = 12) -> Page:
 
 def _told(report: Mapping[str, Any]) -> str:
     """One report of `make remeasure`, in a paragraph."""
-    made = report["experiments"].values()
-    far = {
-        name: each["deviation"]
-        for name, each in report["experiments"].items()
-        if "deviation" in each
-    }
-    total, wall = (sum(each[of] for each in made) for of in ("core_s", "s"))
+    made = report["experiments"]
+    total, wall = (sum(each[of] for each in made.values()) for of in ("core_s", "s"))
+    far = {name: each["deviation"] for name, each in made.items() if "deviation" in each}
     alike, same = list(far.values()).count(0), report["verdicts"] - len(report["differ"])
     words = [
         f"Measured anew for release {report['version']}, on {report['machine']}, all "
@@ -170,15 +167,14 @@ def _told(report: Mapping[str, Any]) -> str:
         f"{wall / 60:.0f} minutes in all. Of {len(far)} records {alike} came out bit for bit as "
         f"published, and {same} of {report['verdicts']} verdicts are those published."
     ]
-    if alike < len(far):
-        furthest = max(far, key=lambda name: far[name])
-        words.append(
-            f"No other record was further from the published one than {far[furthest]:.2g} of the "
-            f"spread over its seeds ({furthest})."
-        )
+    if others := len(far) - alike:
+        near = sum(0 < each <= TOLERANCE for each in far.values())
+        words.append(f"Of the other {others} the spread over their seeds holds {near}.")
+    if beyond := [f"{name} ({made[name]['variable']})" for name in far if far[name] > TOLERANCE]:
+        words.append(f"Beyond it, in the quantity named, went {', '.join(beyond)}.")
     if report["differ"]:
-        others = [f"{claim} ({here}, not {there})" for claim, there, here in report["differ"]]
-        words.append(f"Others there are {', '.join(others)}.")
+        named = [f"{claim} ({here}, not {there})" for claim, there, here in report["differ"]]
+        words.append(f"Other verdicts there: {', '.join(named)}.")
     return " ".join(words)
 
 

@@ -104,7 +104,7 @@ def test_without_results_it_says_how_to_get_some(folder: Path) -> None:
 def anew(version: str, machine: str = "some processor, 2 cores", **deviations: float) -> str:
     """The report of a `make remeasure` of experiments that took 60 s, 30 s and so on."""
     took = {
-        name: {"core_s": 60.0 / (place + 1), "s": 60.0, "deviation": far}
+        name: {"core_s": 60.0 / (place + 1), "s": 60.0, "deviation": far, "variable": "loss"}
         for place, (name, far) in enumerate(deviations.items())
     }
     report = {"version": version, "machine": machine, "experiments": took}
@@ -123,8 +123,9 @@ def test_what_everything_took_is_a_table_with_the_longest_first(folder: Path) ->
     assert "all 3 experiments took 2 minutes of one core, and 3 minutes in all" in words
     assert "Of 3 records 2 came out bit for bit as published" in words
     assert "6 of 7 verdicts" in words
-    assert "than 0.25 of the spread over its seeds (b)." in words
-    assert words.endswith("Others there are math-1 (reversed, not supported).")
+    assert "Of the other 1 the spread over their seeds holds 1." in words
+    assert "Beyond it" not in words
+    assert words.endswith("Other verdicts there: math-1 (reversed, not supported).")
     assert lines[2:] == [
         "| a | 60 | 55 % |",
         "| the other 2 | 50 | 45 % |",
@@ -136,10 +137,13 @@ def test_what_another_machine_came_to_is_a_paragraph_of_its_own(folder: Path) ->
     kept_in = folder.parent / "remeasured"
     kept_in.mkdir()
     (kept_in / "0.9.0-old.json").write_text(anew("0.9.0", "an old one", a=0.0), encoding="utf-8")
-    (kept_in / "0.10.0-other.json").write_text(anew("0.10.0", "another", a=0.5), encoding="utf-8")
+    (kept_in / "0.10.0-other.json").write_text(
+        anew("0.10.0", "another", a=0.5, b=1.5), encoding="utf-8"
+    )
     (kept_in / "0.10.0.json").write_text(anew("0.10.0", a=0.0, b=0.0), encoding="utf-8")
     first, _, second, _, *lines = speed.anew().markdown.splitlines()
     assert "on some processor, 2 cores" in first
-    assert "on another, all 1 experiments" in second
-    assert "Of 1 records 0 came out bit for bit" in second
+    assert "on another, all 2 experiments" in second
+    assert "Of 2 records 0 came out bit for bit" in second
+    assert "Beyond it, in the quantity named, went b (loss)." in second
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| a", "| b", "| all"]
