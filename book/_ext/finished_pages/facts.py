@@ -29,7 +29,7 @@ def say(page: BeautifulSoup, app: Sphinx, name: str) -> None:
     parts = [authors, f"{day:%-d %B %Y}", f"version {citation.get('version', app.config.release)}"]
     minutes = reading_minutes(page)
     if minutes:
-        parts.append(f"{minutes} minutes to read")
+        parts.append(f"{minutes} minute{'s' * (minutes > 1)} to read")
     line = page.new_tag("p", attrs={"class": "bn-facts"})
     line.string = " · ".join(parts)
     title.insert_after(line)
