@@ -9,11 +9,12 @@ import xarray as xr
 
 from bnbook.experiments.dissection import LEARNS, PAIRS
 from bnbook.outcomes.arms import never_diverged, unfold
-from bnbook.stats import number, ratio_of_means
+from bnbook.stats import Interval, ratio_of_means
 
 Statistic = Callable[[xr.Dataset], xr.DataArray]
 
 FLOOR, CEILING = "none", "batch"
+INTERVAL = "estimate", "low", "high", "n"
 PARTS_OF = {
     "start and length": ("good start", "length fixed"),
     "start and clipping": ("good start", "clipped"),
@@ -161,9 +162,8 @@ def kept(record: xr.Dataset) -> xr.Dataset:
     ]
     dims = ("network", "part", "outcome")
     values = np.array(table, dtype=float)
-    names = ("estimate", "low", "high", "n")
     return xr.Dataset(
-        {name: (dims, values[..., i], {"units": "1"}) for i, name in enumerate(names)},
+        {name: (dims, values[..., i], {"units": "1"}) for i, name in enumerate(INTERVAL)},
         {
             "network": found["network"].values,
             "part": parts,
@@ -196,12 +196,11 @@ def answer(record: xr.Dataset, network: str, outcome: str = "speed") -> str:
     table = of_network(record, network).sel(outcome=outcome)
     named: dict[str, list[str]] = {"most": [], "less than half": []}
     for part in table["part"].values.tolist():
-        cell = {name: float(table[name].sel(part=part)) for name in ("estimate", "low", "high")}
-        words = f"{SAID[part]} ({number(cell['estimate'])} [{number(cell['low'])}, "
-        words += f"{number(cell['high'])}])"
-        if cell["low"] > 0.5:
+        estimate, low, high, n = (float(table[name].sel(part=part)) for name in INTERVAL)
+        words = f"{SAID[part]} ({Interval(estimate, low, high, int(n))})"
+        if low > 0.5:
             named["most"].append(words)
-        elif cell["high"] < 0.5:
+        elif high < 0.5:
             named["less than half"].append(words)
     if not table["estimate"].notnull().any():
         return f"In {network} batch normalization's gain in {outcome} cannot be told from nothing."

@@ -20,6 +20,7 @@ from bnbook.experiments.dissection import (
     put_aside,
 )
 from bnbook.outcomes import the_answer
+from bnbook.stats import Interval
 from bnbook.train import SGD, Member, Population
 
 PLAN = dissection.plan("book")
@@ -146,14 +147,13 @@ def test_a_share_of_the_gain_is_the_ratio_of_the_gains() -> None:
 
 
 def test_the_answer_names_who_keeps_most_and_who_keeps_little() -> None:
-    text = the_answer.answer(
-        made_up(
-            none=[0.1, 0.2, 0.3], batch=[0.5, 0.8, 0.8], frozen=[0.4, 0.7, 0.8], layer=[0.1] * 3
-        ),
-        "deep",
+    record = made_up(
+        none=[0.1, 0.2, 0.3], batch=[0.5, 0.8, 0.8], frozen=[0.4, 0.7, 0.8], layer=[0.1] * 3
     )
+    text = the_answer.answer(record, "deep")
     most, little = text.split("Less than half")
-    assert "the statistics of the start, kept" in most
+    share = the_answer.share_of(the_answer.studied(record).speed.isel(network=0), "frozen")
+    assert f"the statistics of the start, kept ({Interval(*share)})" in most
     assert "layer normalization" in little
     same = made_up(none=[0.5, 0.5, 0.5], batch=[0.5, 0.5, 0.5], layer=[0.1] * 3)
     assert "cannot be told from nothing" in the_answer.answer(same, "deep")
