@@ -267,7 +267,9 @@ def _weakness(claim: Claim, decision: Decision) -> tuple[float, float]:
 
 def _why(claim: Claim, verdict: Verdict, strata: Mapping[str, Decision]) -> str:
     """In how many strata the claim holds, fails or is open; they are named where they are few."""
-    total = len(strata)
+    total, reasons = len(strata), {each.reason for each in strata.values()}
+    if total == 1:
+        return reasons.pop()
     holds, fails = (
         [name for name, each in strata.items() if each.verdict in kind] for kind in (HOLDS, FAILS)
     )
@@ -277,9 +279,8 @@ def _why(claim: Claim, verdict: Verdict, strata: Mapping[str, Decision]) -> str:
         return f"it holds in {_some(holds, total)}"
     if verdict in FAILS:
         return f"it fails in {_some(fails, total)}, and holds in {len(holds) or 'none'}"
-    reasons = {each.reason for each in strata.values()}
     if len(reasons) == 1:
-        return reasons.pop() if total == 1 else f"{reasons.pop()}, in every setting"
+        return f"{reasons.pop()}, in every setting"
     return f"it holds in {len(holds)} of {total} settings, fails in {len(fails)}, the rest is open"
 
 

@@ -205,6 +205,11 @@ def test_the_reason_says_how_many_strata_fail_and_names_few(declared: Any) -> No
     )
     both = claims.judge("made-2", made.sel(activation=["relu", "sigmoid"]))
     assert both.reason == "it holds in each of 2 settings"
+    for activation, verdict in ("relu", "supported"), ("tanh", "negligible"):
+        alone = claims.judge("made-2", made.sel(activation=[activation]))
+        assert alone.verdict == verdict
+        assert alone.reason == alone.strata[activation].reason
+        assert "setting" not in alone.reason
     few = claims.judge("made-2", made.isel(seed=slice(0, 2)))
     assert few.reason == f"2 seeds; {MIN_SEEDS} are needed, in every setting"
 
