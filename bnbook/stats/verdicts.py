@@ -196,7 +196,7 @@ def decide(
 _WHERE: dict[tuple[Kind, Verdict], str] = {
     ("greater", "supported"): "the whole interval lies beyond what matters, as claimed",
     ("greater", "negligible"): "the whole interval lies among effects too small to matter",
-    ("greater", "reversed"): "the whole interval lies on the other side of zero",
+    ("greater", "reversed"): "the whole interval lies on the other side of no effect",
     ("equivalent", "supported"): "the whole interval lies among differences too small to matter",
     ("equivalent", "reversed"): "the whole interval lies among differences that matter",
     ("at-least", "supported"): "the whole interval lies above a loss that matters",
