@@ -153,3 +153,9 @@ def on_the_way(record: xr.Dataset) -> xr.DataArray:
     The looks are evenly spaced in the logarithm of the step, so the average rewards speed.
     """
     return in_training(record).isel(step=slice(1, None)).mean("step").fillna(chance(record))
+
+
+def at_an_end(record: xr.Dataset) -> str:
+    """The arms whose own rate is the lowest or the highest of its grid, in a row, or "none"."""
+    found = record["at_an_end"].max("seed") > 0
+    return "; ".join(record["arm"].values[found.values].tolist()) or "none"

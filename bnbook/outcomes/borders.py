@@ -89,9 +89,3 @@ def told(record: xr.Dataset) -> str:
 def _where(true: xr.DataArray) -> str:
     """The borders at which something is so, in a row."""
     return ", ".join(true["border"].values[true.values].tolist())
-
-
-def at_an_end(record: xr.Dataset) -> list[str]:
-    """The arms whose own rate is the lowest or the highest that was tried, by name."""
-    found = record["at_an_end"].max("seed") > 0
-    return [str(name) for name in record["arm"].values[found.values]]

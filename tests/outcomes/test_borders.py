@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from bnbook.outcomes import borders
+from bnbook.outcomes import arms, borders
 
 SPEEDS = {
     "base": {"none": 0.2, "batch": 0.8, "good start": 0.3, "mean only": 0.6},
@@ -68,7 +68,9 @@ def test_a_share_is_the_ratio_of_the_gains_at_its_border() -> None:
 
 
 def test_arms_whose_rate_is_at_an_end_are_named() -> None:
-    assert borders.at_an_end(RECORD) == ["base, none", "Adam, none", "residual, none"]
+    assert arms.at_an_end(RECORD) == "base, none; Adam, none; residual, none"
+    nowhere = RECORD.assign(at_an_end=RECORD.at_an_end * 0)
+    assert arms.at_an_end(nowhere) == "none"
 
 
 def test_the_words_follow_the_shares() -> None:
