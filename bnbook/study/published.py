@@ -32,6 +32,9 @@ What is 0 in exact arithmetic, an identity's error or the gradient of a bias bef
 seeds by its rounding alone, which another processor has otherwise.
 """
 
+FAR = 3.0
+"""Spreads at which a deviation stops to count for more, or one value that blew up would decide."""
+
 LONG = 5.0
 """Seconds that a part may have taken where it was published to be checked whole, not by one seed.
 
@@ -165,9 +168,9 @@ def furthest(part: xr.Dataset, record: xr.Dataset) -> tuple[str, float]:
 def deviations(part: xr.Dataset, record: xr.Dataset) -> dict[Hashable, float]:
     """Of each variable of a part the root mean square deviation, in the record's spread over seeds.
 
-    The spread is `ROUNDING` at least. A value that is missing or infinite in one and not in the
-    other deviates by one spread. A part that ends amid the seeds of an arm is compared where it has
-    members: they have a rate.
+    The spread is `ROUNDING` at least, and a deviation counts for no more than `FAR` of it. A value
+    that is missing or infinite in one and not in the other deviates by one spread. A part that ends
+    amid the seeds of an arm is compared where it has members: they have a rate.
     """
     found = {}
     members = part.data_vars.get("learning_rate", xr.DataArray(1.0)).notnull()
@@ -195,7 +198,7 @@ def _deviation(new: np.ndarray, was: np.ndarray, spread: np.ndarray) -> float:
     both = ~same & np.isfinite(new) & np.isfinite(was)
     share, least = ROUNDING
     unit = np.fmax(spread, share * np.abs(was) + least)
-    relative[both] = np.abs(new[both] - was[both]) / unit[both]
+    relative[both] = np.fmin(np.abs(new[both] - was[both]) / unit[both], FAR)
     return float(np.sqrt(np.mean(relative**2))) if relative.size else 0.0
 
 

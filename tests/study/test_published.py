@@ -14,7 +14,7 @@ from bnbook import claims, experiments, publishing
 from bnbook.experiments.covariate_shift import Cats
 from bnbook.study import Measurement, published, runner
 from bnbook.study.base import Trial
-from bnbook.study.published import TOLERANCE, all_shipped, deviations, shipped
+from bnbook.study.published import FAR, TOLERANCE, all_shipped, deviations, shipped
 
 NAME = "covariate-shift"
 RNG = np.random.default_rng(0)
@@ -230,7 +230,7 @@ def test_where_all_seeds_agree_so_must_the_part_and_what_is_lost_counts() -> Non
     part = steady.sel(seed=[0])
     assert deviations(part, steady)["value"] == 0
     assert 0 < deviations(part + 1e-6, steady)["value"] < 0.1
-    assert deviations(part + 0.01, steady)["value"] > 100 * TOLERANCE
+    assert deviations(part + 0.01, steady)["value"] == FAR > TOLERANCE
     lost = record.sel(seed=[0]).copy(deep=True)
     lost.value[...] = np.nan
     assert deviations(lost, record)["value"] == 1
@@ -246,7 +246,14 @@ def test_what_only_rounding_spreads_agrees_whatever_its_last_bits(
 ) -> None:
     record, other = (exact + rounding * made() for _ in range(2))
     assert 0 < deviations(other.sel(seed=[0, 1]), record)["value"] < 0.2
-    assert deviations(other + 0.01, record)["value"] > 100 * TOLERANCE
+    assert deviations(other + 0.01, record)["value"] == FAR
+
+
+def test_a_value_that_blew_up_counts_as_far_and_does_not_decide_for_all() -> None:
+    record = made()
+    part = record.sel(seed=[0, 1]).copy(deep=True)
+    part.value[0, 0, 0] = 1e30
+    assert deviations(part, record)["value"] == pytest.approx(FAR / (2 * 2 * 50) ** 0.5)
 
 
 @pytest.mark.filterwarnings("error")
