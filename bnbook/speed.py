@@ -138,8 +138,7 @@ def growth(quantities: Mapping[str, str], along: str) -> xr.Dataset:
 def anew(longest: int = 12) -> Page:
     """What `make remeasure` took at the latest release, and how far its records agreed.
 
-    A paragraph for each machine that did it, and a table of the experiments that took the first
-    `longest`.
+    A paragraph for each machine that did it, and a table of the `longest` experiments of the first.
     """
     kept = _kept("remeasured", "`make remeasure` leaves one in _build/remeasured")
     reports = [each for each in kept if each["version"] == kept[-1]["version"]]
@@ -152,20 +151,30 @@ def anew(longest: int = 12) -> Page:
     rows.append(("all", total))
     cells = [(name, f"{of:,.0f}", f"{100 * of / total:.0f} %") for name, of in rows]
     made = appendix.table(("experiment", "core-seconds", "share"), cells, numbers=2)
-    return Page("\n\n".join([*map(_told, reports), made.markdown]))
+    words = [_time(reports[0]) + " " + _agreement(reports[0])]
+    words += [f"The same on {each['machine']}. {_agreement(each)}" for each in reports[1:]]
+    return Page("\n\n".join([*words, made.markdown]))
 
 
-def _told(report: Mapping[str, Any]) -> str:
-    """One report of `make remeasure`, in a paragraph."""
+def _time(report: Mapping[str, Any]) -> str:
+    """What a `make remeasure` took, in a sentence."""
+    made = report["experiments"].values()
+    total, wall = (sum(each[of] for each in made) for of in ("core_s", "s"))
+    return (
+        f"Measured anew for release {report['version']}, on {report['machine']}, {len(made)} "
+        f"experiments took {total / 60:.0f} minutes of one core, and {wall / 60:.0f} minutes in "
+        "all."
+    )
+
+
+def _agreement(report: Mapping[str, Any]) -> str:
+    """How far the records and verdicts of a `make remeasure` are those published, in sentences."""
     made = report["experiments"]
-    total, wall = (sum(each[of] for each in made.values()) for of in ("core_s", "s"))
     far = {name: each["deviation"] for name, each in made.items() if "deviation" in each}
     alike, same = list(far.values()).count(0), report["verdicts"] - len(report["differ"])
     words = [
-        f"Measured anew for release {report['version']}, on {report['machine']}, all "
-        f"{len(made)} experiments took {total / 60:.0f} minutes of one core, and "
-        f"{wall / 60:.0f} minutes in all. Of {len(far)} records {alike} came out bit for bit as "
-        f"published, and {same} of {report['verdicts']} verdicts are those published."
+        f"Of {len(far)} records {alike} came out bit for bit as published, and {same} of "
+        f"{report['verdicts']} verdicts are those published."
     ]
     if others := len(far) - alike:
         near = sum(0 < each <= TOLERANCE for each in far.values())

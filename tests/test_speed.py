@@ -120,7 +120,7 @@ def test_what_everything_took_is_a_table_with_the_longest_first(folder: Path) ->
     (kept_in / "0.10.0.json").write_text(anew("0.10.0", a=0.0, b=0.25, c=0.0), encoding="utf-8")
     words, _, *lines = speed.anew(longest=1).markdown.splitlines()
     assert "release 0.10.0, on some processor, 2 cores" in words
-    assert "all 3 experiments took 2 minutes of one core, and 3 minutes in all" in words
+    assert "3 experiments took 2 minutes of one core, and 3 minutes in all" in words
     assert "Of 3 records 2 came out bit for bit as published" in words
     assert "6 of 7 verdicts" in words
     assert "Of the other 1 the spread over their seeds holds 1." in words
@@ -143,7 +143,6 @@ def test_what_another_machine_came_to_is_a_paragraph_of_its_own(folder: Path) ->
     (kept_in / "0.10.0.json").write_text(anew("0.10.0", a=0.0, b=0.0), encoding="utf-8")
     first, _, second, _, *lines = speed.anew().markdown.splitlines()
     assert "on some processor, 2 cores" in first
-    assert "on another, all 2 experiments" in second
-    assert "Of 2 records 0 came out bit for bit" in second
+    assert second.startswith("The same on another. Of 2 records 0 came out bit for bit")
     assert "Beyond it, in the quantity named, went b (loss)." in second
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| a", "| b", "| all"]
