@@ -152,7 +152,7 @@ def anew(longest: int = 12) -> Page:
     cells = [(name, f"{of:,.0f}", f"{100 * of / total:.0f} %") for name, of in rows]
     made = appendix.table(("experiment", "core-seconds", "share"), cells, numbers=2)
     words = [_time(reports[0]) + " " + _agreement(reports[0])]
-    words += [f"The same on {each['machine']}. {_agreement(each)}" for each in reports[1:]]
+    words += [f"Measured on {each['machine']}, too. {_agreement(each)}" for each in reports[1:]]
     return Page("\n\n".join([*words, made.markdown]))
 
 

@@ -143,6 +143,6 @@ def test_what_another_machine_came_to_is_a_paragraph_of_its_own(folder: Path) ->
     (kept_in / "0.10.0.json").write_text(anew("0.10.0", a=0.0, b=0.0), encoding="utf-8")
     first, _, second, _, *lines = speed.anew().markdown.splitlines()
     assert "on some processor, 2 cores" in first
-    assert second.startswith("The same on another. Of 2 records 0 came out bit for bit")
+    assert second.startswith("Measured on another, too. Of 2 records 0 came out bit for bit")
     assert "Beyond it, in the quantity named, went b (loss)." in second
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| a", "| b", "| all"]
