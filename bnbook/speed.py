@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,13 +68,13 @@ def _kept(folder: str, how: str) -> list[dict[str, Any]]:
             "what was timed at each release comes with a checkout of the repository only, in "
             f"bench/{folder}; {how}"
         )
-    paths.sort(key=lambda path: _release(path.stem))
+    paths.sort(key=_release)
     return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
-def _release(stem: str) -> tuple[list[int], str]:
+def _release(path: Path) -> tuple[list[int], str]:
     """What orders the files: by release, and of one release that of the release's machine first."""
-    version, _, machine = stem.partition("-")
+    version, _, machine = path.stem.partition("-")
     return [int(part) for part in version.split(".")], machine
 
 
@@ -176,10 +177,11 @@ def _agreement(report: Mapping[str, Any]) -> str:
         f"Of {len(far)} records {alike} came out bit for bit as published, and {same} of "
         f"{report['verdicts']} verdicts are those published."
     ]
+    beyond = [f"{name} ({made[name]['variable']})" for name in far if far[name] > TOLERANCE]
     if others := len(far) - alike:
-        near = sum(0 < each <= TOLERANCE for each in far.values())
+        near = others - len(beyond)
         words.append(f"Of the other {others} the spread over their seeds holds {near}.")
-    if beyond := [f"{name} ({made[name]['variable']})" for name in far if far[name] > TOLERANCE]:
+    if beyond:
         words.append(f"Beyond it, in the quantity named, went {', '.join(beyond)}.")
     if report["differ"]:
         named = [f"{claim} ({here}, not {there})" for claim, there, here in report["differ"]]

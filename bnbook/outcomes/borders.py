@@ -6,7 +6,15 @@ import numpy as np
 import xarray as xr
 
 from bnbook.outcomes.arms import unfold
-from bnbook.outcomes.the_answer import CEILING, FLOOR, SAID, Statistic, above_middle, share_of
+from bnbook.outcomes.the_answer import (
+    CEILING,
+    FLOOR,
+    INTERVAL,
+    SAID,
+    Statistic,
+    above_middle,
+    share_of,
+)
 
 BASE, ADAM, RESIDUAL = "base", "Adam", "residual"
 
@@ -59,7 +67,7 @@ def kept_at(record: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(
         {
             name: (("border", "part"), values[..., i], {"units": "1"})
-            for i, name in enumerate(("estimate", "low", "high", "n"))
+            for i, name in enumerate(INTERVAL)
         },
         {"border": borders, "part": parts},
     )
